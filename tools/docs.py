@@ -1,21 +1,22 @@
 #!/usr/bin/env python3
 """Build the docs site into _docs without Quarto, and check it.
 
-nbdev turns the notebooks into pages' sources in _proc, smalldocs makes a site of them as _quarto.yml says, KaTeX comes from npm. Then every link in the site is followed
-inside the site, and every page is searched for things that a browser would load from the network. Look at the result with `python -m http.server --directory _docs`.
+nbdev turns the notebooks into the sources of pages in _proc, smalldocs makes a site of them as _quarto.yml says, and KaTeX comes
+from npm. Then every link within the site is followed, and every page searched for what a browser would load from the network.
+Look at the result with `python -m http.server --directory _docs`.
 """
 import argparse, re, shutil, subprocess, sys, tarfile, tempfile
+from collections import defaultdict
 from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import unquote, urldefrag, urlsplit
+from urllib.parse import unquote, urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT/'_docs'
-sys.path.insert(0, str(ROOT))    # pyproject.toml names tools.showdoc as nbdev's renderer
+sys.path.insert(0, str(ROOT))    # where nbdev finds tools.showdoc, which pyproject.toml names
 
-from nbdev.quarto import refresh_quarto_yml    # noqa: E402
-from nbdev.serve import proc_nbs               # noqa: E402
-from smalldocs import config, layout, site     # noqa: E402
+from nbdev.serve import proc_nbs              # noqa: E402
+from smalldocs import config, layout, site    # noqa: E402
 
 
 class Site(site.Site):
@@ -30,19 +31,21 @@ class Site(site.Site):
 def build() -> Site:
     "Process the notebooks and write the pages."
     shutil.rmtree(ROOT/'_proc', ignore_errors=True)
-    project = config.load(proc_nbs(ROOT/'nbs', n_workers=0))
-    pages = Site(project, quiet=True)
+    try: sources = proc_nbs(ROOT/'nbs', n_workers=0)
+    except Exception as error: sys.exit(f'{error}\n\nThe docs run only exported cells and cells with an import: give imports a cell of their own.')
+    pages = Site(config.load(sources), quiet=True)
     pages.out = SITE
     version = re.search(r'katex@([\d.]+)', layout.KATEX)[1]
     layout.KATEX = 'site_libs/katex'
     pages.build()
     add_katex(version, SITE/'site_libs'/'katex')
-    make_local(project.website['site-url'].rstrip('/'))
+    make_local(pages.project.website['site-url'].rstrip('/'))
     return pages
 
 
 def add_katex(version: str, folder: Path):
     "Put the files of KaTeX that a page loads into `folder`."
+    if not shutil.which('npm'): sys.exit('KaTeX, which sets the formulas, comes from npm: install npm')
     with tempfile.TemporaryDirectory() as tmp:
         subprocess.run(['npm', 'pack', '--silent', f'katex@{version}'], cwd=tmp, check=True, stdout=subprocess.DEVNULL)
         with tarfile.open(next(Path(tmp).glob('*.tgz'))) as tar: tar.extractall(tmp, filter='data')
@@ -61,7 +64,7 @@ def make_local(address: str):
 
 class Page(HTMLParser):
     "The ids in an HTML file, the addresses it links to, and those it loads."
-    LOADS = {'script': 'src', 'img': 'src', 'iframe': 'src', 'source': 'src', 'video': 'src', 'audio': 'src', 'embed': 'src', 'link': 'href', 'object': 'data'}
+    IMPORT = re.compile(r"""(?:import|from|url\()\s*['"]?(https?:[^'")]*)""")
 
     def __init__(self, file: Path):
         super().__init__()
@@ -69,41 +72,42 @@ class Page(HTMLParser):
         self.feed(file.read_text(encoding='utf-8'))
 
     def handle_starttag(self, tag, attrs):
-        attrs = dict(attrs)
-        self.ids |= {attrs.get('id'), attrs.get('name') if tag == 'a' else None}
-        if tag == 'a' and attrs.get('href'): self.links.append(attrs['href'])
-        if attrs.get(self.LOADS.get(tag)): self.loads.append(attrs[self.LOADS[tag]])
-        self.loads += re.findall(r'url\(([^)]*)\)', attrs.get('style') or '')
+        attrs = {name: value for name, value in attrs if value}
+        self.ids |= {attrs[name] for name in ('id', 'name') if name in attrs}
+        if tag == 'a': self.links += [attrs['href']] if 'href' in attrs else []
+        else: self.loads += [attrs[name] for name in ('src', 'href', 'data') if name in attrs]
+        self.loads += self.IMPORT.findall(attrs.get('style', ''))
 
     def handle_data(self, data):
-        if self.lasttag in ('script', 'style'): self.loads += re.findall(r"""(?:import|from|@import)\s*(?:url\()?['"]?(https?:[^'")]*)""", data)
+        if self.cdata_elem: self.loads += self.IMPORT.findall(data)    # a script or stylesheet within the page
 
 
-def problems() -> list[str]:
-    "One line for each link that leads nowhere and each thing that would come from the network."
-    pages = {file: Page(file) for file in sorted(SITE.rglob('*.html'))}
-    found = []
+def problems() -> dict[str, set[str]]:
+    "What is wrong with the site, and the files in which it is: links that lead nowhere, and what would come from the network."
+    pages, found = {file: Page(file) for file in sorted(SITE.rglob('*.html'))}, defaultdict(set)
 
-    def follow(file: Path, address: str, loads: bool):
+    def follow(file: Path, address: str, loaded: bool):
         url = urlsplit(address)
-        if url.scheme == 'data' or (not loads and (url.scheme or url.netloc)): return
-        if url.scheme or url.netloc: return found.append(f'{file.name}: loads {address}')
+        if url.scheme or url.netloc:
+            if loaded and url.scheme != 'data': found[f'loaded from the network: {address}'].add(file.name)
+            return
         target = (file.parent/unquote(url.path)).resolve() if url.path else file
         if target.is_dir(): target /= 'index.html'
-        if not target.is_relative_to(SITE) or not target.exists(): found.append(f'{file.name}: nothing at {address}')
-        elif url.fragment and target in pages and unquote(url.fragment) not in pages[target].ids: found.append(f'{file.name}: no such place as {address}')
+        if not target.is_relative_to(SITE) or not target.exists(): found[f'a link leads to {address}, which does not exist'].add(file.name)
+        elif target in pages and url.fragment and unquote(url.fragment) not in pages[target].ids:
+            found[f'a link leads to {address}, but the page has no such place'].add(file.name)
 
     for file, page in pages.items():
-        for address in page.links: follow(file, address, loads=False)
-        for address in page.loads: follow(file, address, loads=True)
-    for file in sorted(SITE.rglob('*.css')):
-        for address in re.findall(r"""url\(['"]?([^'")]*)""", file.read_text()): follow(file, address, loads=True)
+        for address in page.links: follow(file, address, loaded=False)
+        for address in page.loads: follow(file, address, loaded=True)
+    for file in SITE.rglob('*.css'):
+        for address in re.findall(r"""url\(['"]?([^'")]*)""", file.read_text(encoding='utf-8')): follow(file, address, loaded=True)
     return found
 
 
 if __name__ == '__main__':
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    pages = build()
-    wrong = problems()
-    print('\n'.join(dict.fromkeys(wrong)) or f'{len(pages.pages)} pages in _docs, every link leads somewhere, nothing comes from the network')
+    pages, wrong = build(), problems()
+    for what, files in wrong.items(): print(f'{what}: {", ".join(sorted(files))}')
+    if not wrong: print(f'{len(pages.pages)} pages in _docs, every link leads somewhere, nothing comes from the network')
     sys.exit(bool(wrong))

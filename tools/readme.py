@@ -14,10 +14,8 @@ NOTE = '<!-- Written by tools/readme.py from nbs/index.ipynb: edit the notebook.
 
 def from_top(text: str) -> str:
     "`text` with its Markdown links to files relative to the repository instead of to nbs/."
-    def link(match):
-        file = ROOT/'nbs'/match[2]
-        return match[1] + file.resolve().relative_to(ROOT).as_posix() if file.exists() else match[0]
-    return re.sub(r'(\]\()([^)#\s]+)', link, text)
+    def link(match): return match[1] + (ROOT/'nbs'/match[2]).resolve().relative_to(ROOT).as_posix()
+    return re.sub(r'(\]\()(?!\w+:|[#/])([^)#\s]+)', link, text)
 
 
 def output(out: dict) -> str:
