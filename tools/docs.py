@@ -31,8 +31,7 @@ class Site(site.Site):
 def build() -> Site:
     "Process the notebooks and write the pages."
     shutil.rmtree(ROOT/'_proc', ignore_errors=True)
-    try: sources = proc_nbs(ROOT/'nbs', n_workers=0)
-    except Exception as error: sys.exit(f'{error}\n\nThe docs run only exported cells and cells with an import: give imports a cell of their own.')
+    sources = proc_nbs(ROOT/'nbs', n_workers=0)
     pages = Site(config.load(sources), quiet=True)
     pages.out = SITE
     version = re.search(r'katex@([\d.]+)', layout.KATEX)[1]
