@@ -142,20 +142,20 @@ class TensorDL(TfmdDL):
     def new(self, dataset=None, cls=None, **kwargs):
         return super().new(dataset, cls, **{**dict(augment=self.augment, seed=self.seed, epoch=self.epoch), **kwargs})
 
-# %% ../nbs/00_data.ipynb #f2b99783
+# %% ../nbs/00_data.ipynb #130e0914
 @patch
 def split(self: ImageTensors,
     valid_pct: float = 0.1, # Share of the images to hold out, between 0 and 1
     seed: int = 0, # Decides which
 ) -> tuple[ImageTensors, ImageTensors]: # What remains, and what is held out
     "Hold out a random `valid_pct` of the images (drawn evenly from all, without regard to class), at least one."
-    if not 0 < valid_pct < 1 or len(self) < 2: 
+    if not 0 < valid_pct < 1 or len(self) < 2:
         raise InputError(f'cannot hold out {valid_pct} of {len(self)} images: choose a share between 0 and 1')
     n = min(max(1, round(valid_pct*len(self))), len(self) - 1)
     order = torch.randperm(len(self), generator=generator(seed, 'split'))
     return self[order[n:].sort().values], self[order[:n].sort().values]
 
-# %% ../nbs/00_data.ipynb #6e8791f9
+# %% ../nbs/00_data.ipynb #a88fa73d
 class TensorDataLoaders(DataLoaders):
     "Three `TensorDL`s: `train`, `valid` and `test`."
     test    = property(lambda self: self[2])
@@ -176,7 +176,7 @@ class TensorDataLoaders(DataLoaders):
         if bs < 1: raise InputError(f'a batch needs at least one image, not bs={bs}')
         if valid is None: train, valid = train.split(valid_pct, seed)
         for part, ds in dict(valid=valid, test=test).items():
-            (a, b) = (tuple(o.x.shape[1:]) for o in (train, ds))
+            a, b = (tuple(o.x.shape[1:]) for o in (train, ds))
             if a != b: raise InputError(f'training images are {a}, {part} images are {b}: bring them to one size')
         dl = TensorDL(train, bs=bs, shuffle=True, augment=augment, seed=seed)
         return cls(dl, *(dl.new(o, shuffle=False, augment=()) for o in (valid, test)), device=torch.device(device or default_device()))
@@ -227,7 +227,14 @@ def _to_image(o, shape: Sequence[int]) -> Tensor:
     if x.shape != shape: raise InputError(f'image has shape {tuple(x.shape)}, expected {tuple(shape)}')
     return x if x.dtype == torch.uint8 else x.float()
 
-# %% ../nbs/00_data.ipynb #27474ef9
+# %% ../nbs/00_data.ipynb #f23d5683
+def _to_label(pair, vocab: CategoryMap) -> int:
+    "The class index of a pair (image, label), whose label is an index or a class name."
+    if len(pair) < 2: raise InputError('with_labels=True needs pairs (image, label)')
+    label = vocab.o2i.get(pair[1], pair[1])
+    if isinstance(label, str): raise InputError(f'{label!r} is none of the classes {", ".join(vocab)}')
+    return int(label)
+
 @patch
 def test_dl(self: TensorDataLoaders,
     test_items, # One or more images (files, PIL images, arrays or tensors), pairs (image, label), or an `ImageTensors`
@@ -241,24 +248,24 @@ def test_dl(self: TensorDataLoaders,
     else:
         one = isinstance(test_items, (str, Path, Image.Image)) or getattr(test_items, 'ndim', 4) < 4
         pairs = [o if isinstance(o, tuple) else (o,) for o in ([test_items] if one else test_items)]
+        if not pairs: raise InputError('there are no images')
         xs = [_to_image(o[0], like.x.shape[1:]) for o in pairs]
         if any(x.is_floating_point() for x in xs): xs = [x if x.is_floating_point() else x/255 for x in xs]
-        if with_labels: y = tensor([int(like.vocab.o2i.get(l, l)) for _,l in pairs])
+        if with_labels: y = tensor([_to_label(o, like.vocab) for o in pairs])
         ds = ImageTensors(torch.stack(xs), y, like.vocab)
     return self.valid.new(ds, **kwargs)
 
-# %% ../nbs/00_data.ipynb #34d4ae39
+# %% ../nbs/00_data.ipynb #2ac2911a
 def pad_crop(
     x: Tensor, # A batch, (N, C, H, W)
     generator: torch.Generator, # Draws a place for each image
     pad: int = 4, # Zeros on each side, in pixels
 ) -> Tensor: # A batch of the same shape
     "Pad every image with zeros and cut an H×W window out at a random place."
-    n, c, h, w = x.shape
-    top, left = torch.randint(2*pad + 1, (2, n, 1), generator=generator, device=generator.device).to(x.device)
-    rows, cols = (o[:,None] + torch.arange(size, device=x.device) for o,size in ((top, h), (left, w)))
-    images, planes = (torch.arange(o, device=x.device) for o in (n, c))
-    return F.pad(x, [pad]*4)[images[:,None,None,None], planes[:,None,None], rows[...,None], cols[:,None]]
+    n, _, h, w = x.shape
+    top, left = torch.randint(2*pad + 1, (2, n), generator=generator, device=generator.device).to(x.device)
+    windows = F.pad(x, [pad]*4).unfold(2, h, 1).unfold(3, w, 1)
+    return windows[torch.arange(n, device=x.device), :, top, left]
 
 # %% ../nbs/00_data.ipynb #ba60f65e
 def hflip(
@@ -282,17 +289,17 @@ def atomic_write(
         os.replace(tmp, fname)
     finally: tmp.unlink(missing_ok=True)
 
-# %% ../nbs/00_data.ipynb #ddbe157c
+# %% ../nbs/00_data.ipynb #e84e3609
 def _class_files(part: Path) -> dict[str, L]:
     "The image files of each class folder of `part`, sorted by name."
     folders = sorted(o for o in part.iterdir() if o.is_dir() and not o.name.startswith('.'))
     if not folders: raise InputError(f'{part} holds no class folders: expected {part}/<class name>/<image file>')
-    classes = {o.name: get_image_files(o).sorted() for o in folders}
+    classes = {o.name: get_image_files(o).sorted(str) for o in folders}
     for name, files in classes.items():
         if not files: raise InputError(f'class folder {part/name} holds no images: fill it or remove it')
     return classes
 
-# %% ../nbs/00_data.ipynb #f9c967e0
+# %% ../nbs/00_data.ipynb #8fe56865
 def _try_read(files, **kwargs) -> list:
     "The image of each file, or the `InputError` that reading it raised."
     def read(file):
@@ -300,35 +307,47 @@ def _try_read(files, **kwargs) -> list:
         except InputError as e: return e
     return [read(o) for o in files]
 
-def _decode(files, channels, size, skip_unreadable) -> tuple[Tensor, list[int]]:
-    "All images as one tensor (N, C, H, W), and the places in `files` of those that could be read."
-    chunks = parallel(_try_read, list(chunked(files, 100)), channels=channels, size=size, threadpool=True,
-                      progress=len(files) > 5000)
-    images = chunks.concat()
-    good = [i for i,o in enumerate(images) if isinstance(o, Tensor)]
-    bad = [o for o in images if isinstance(o, InputError)]
-    if bad and not (skip_unreadable and good):
-        raise InputError(f'{bad[0]}; {len(bad)} of {len(images)} images are unreadable: repair them, or pass skip_unreadable=True')
-    start = good[0]
-    if odd := [i for i in good if images[i].shape != images[start].shape]:
-        sizes = ' but '.join('{} is {}×{}'.format(files[i], *images[i].shape[1:]) for i in (start, odd[0]))
-        raise InputError(f'{sizes}: pass size= to bring all images to one size')
-    return torch.stack([images[i] for i in good]), good
+def _stack(images: list[Tensor], files: list[Path]) -> Tensor:
+    "The images as one tensor (N, C, H, W); an `InputError` names two files that differ in size."
+    for x, f in zip(images, files):
+        if x.shape != images[0].shape:
+            one, other = (f'{f} is {x.shape[1]}×{x.shape[2]}' for f,x in ((files[0], images[0]), (f, x)))
+            raise InputError(f'{one} but {other}: pass size= to bring all images to one size')
+    return torch.stack(images)
 
-# %% ../nbs/00_data.ipynb #3117a02f
+def _decode(part: Path, classes: dict[str, L], channels, size, skip_unreadable) -> tuple[ImageTensors, list[str]]:
+    "All images of one part of the folder, and the names of the files that were left out."
+    labels, files = zip(*((i, f) for i, fs in enumerate(classes.values()) for f in fs))
+    read = parallel(_try_read, list(chunked(files, 100)), channels=channels, size=size, threadpool=True,
+                    progress=len(files) > 5000).concat()
+    good, bad = [i for i,o in enumerate(read) if isinstance(o, Tensor)], [i for i,o in enumerate(read) if isinstance(o, InputError)]
+    if bad and not skip_unreadable:
+        raise InputError(f'{read[bad[0]]}; {len(bad)} of {len(files)} images are unreadable: repair them, or pass skip_unreadable=True')
+    y = tensor(labels)[good]
+    for i, name in enumerate(classes):
+        if i not in y: raise InputError(f'class folder {part/name} holds no readable image')
+    x = _stack([read[i] for i in good], [files[i] for i in good])
+    return ImageTensors(x, y, list(classes)), [str(files[i]) for i in bad]
+
+# %% ../nbs/00_data.ipynb #2ff6e1f8
 def _save_tensors(ds: ImageTensors, skipped: list[str], fname: Path):
-    "Write `ds` and the names of the files that aren't in it."
-    fname.parent.mkdir(parents=True, exist_ok=True)
+    "Keep `ds` and the names of the files that aren't in it; only warns if that isn't possible."
     meta = dict(vocab=json.dumps(list(ds.vocab)), skipped=json.dumps(skipped), fingerprint=ds.fingerprint)
-    with atomic_write(fname) as tmp: save_file({'x': ds.x, 'y': ds.y}, tmp, metadata=meta)
+    try:
+        fname.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(fname) as tmp: save_file({'x': ds.x, 'y': ds.y}, tmp, metadata=meta)
+    except (OSError, SafetensorError) as e: warn(f'the decoded images could not be kept in {fname.parent} ({e})')
 
-def _load_tensors(fname: Path, name: str) -> tuple[ImageTensors, list[str]]:
-    "What `_save_tensors` wrote; raises if it isn't that."
-    with safe_open(fname, 'pt') as f:
-        meta = f.metadata()
-        ds = ImageTensors(f.get_tensor('x'), f.get_tensor('y'), json.loads(meta['vocab']), name)
-    if ds.fingerprint != meta['fingerprint']: raise InputError('content does not match its fingerprint')
-    return ds, json.loads(meta['skipped'])
+def _load_tensors(fname: Path) -> tuple[ImageTensors, list[str]] | None:
+    "What `_save_tensors` wrote; None if there is no such file or, with a warning, if it is damaged."
+    if not fname.exists(): return None
+    try:
+        with safe_open(fname, 'pt') as f:
+            meta = f.metadata()
+            ds = ImageTensors(f.get_tensor('x'), f.get_tensor('y'), json.loads(meta['vocab']))
+        if ds.fingerprint != meta['fingerprint']: raise InputError('its content does not match its fingerprint')
+        return ds, json.loads(meta['skipped'])
+    except Exception as e: warn(f'{fname} is damaged ({e}): decoding the images again')
 
 # %% ../nbs/00_data.ipynb #5e39694f
 def _cache_folder(root: Path, cache_dir: str | Path | None = None) -> Path:
@@ -336,30 +355,27 @@ def _cache_folder(root: Path, cache_dir: str | Path | None = None) -> Path:
     if chosen := cache_dir or os.environ.get('LBGAT_CACHE'): return Path(chosen).expanduser()
     return root/'.lbgat_cache' if os.access(root, os.W_OK) else xdg_cache_home()/'lbgat_nb'
 
-# %% ../nbs/00_data.ipynb #bce74d9d
-def _content(root: Path, files: list[Path], options: dict):
+# %% ../nbs/00_data.ipynb #d71ee0d0
+def _content(root: Path, classes: dict[str, L], options: dict):
     "Everything that the decoded images depend on."
-    yield from sorted(options.items())
-    for f in files: yield from (f.relative_to(root).as_posix(), f.read_bytes())
+    yield from ('format 1', *sorted(options.items()))
+    for files in classes.values():
+        for f in files: yield from (str(f).removeprefix(str(root)), f.read_bytes())
 
-def _open_part(part: str, classes: dict[str, L], root: Path, cache: Path, **options) -> ImageTensors:
+def _open_part(part: Path, classes: dict[str, L], cache: Path, **options) -> ImageTensors:
     "One part of a folder of images: from `cache` if it is there, else decoded and put there."
-    files = [f for fs in classes.values() for f in fs]
-    fname = cache/f'{root.name}-{part}-{_digest(_content(root, files, options))[:16]}.safetensors'
-    try: ds, skipped = _load_tensors(fname, root.name)
-    except Exception as e:
-        if fname.exists(): warn(f'{fname} is damaged ({e}): decoding the images again')
-        x, good = _decode(files, **options)
-        y = torch.arange(len(classes)).repeat_interleave(tensor([len(o) for o in classes.values()]))[good]
-        ds, skipped = ImageTensors(x, y, list(classes), root.name), [str(files[i]) for i in range_of(files) if i not in set(good)]
-        try: _save_tensors(ds, skipped, fname)
-        except (OSError, SafetensorError) as e: warn(f'the decoded images could not be kept in {cache} ({e})')
-    counts = ds.y.bincount(minlength=ds.c)
-    if not counts.all(): raise InputError(f'class folder {root/part/ds.vocab[counts.argmin()]} holds no readable image')
+    root = part.parent
+    fname = cache/f'{root.name}-{part.name}-{_digest(_content(root, classes, options))[:16]}.safetensors'
+    kept = _load_tensors(fname)
+    if kept is None:
+        kept = _decode(part, classes, **options)
+        _save_tensors(*kept, fname)
+    ds, skipped = kept
     if skipped: warn(f'skipped {len(skipped)} unreadable images: {", ".join(skipped)}')
+    ds.name = root.name
     return ds
 
-# %% ../nbs/00_data.ipynb #458ac943
+# %% ../nbs/00_data.ipynb #29c36e5e
 def imagefolder_dls(
     path: str | Path, # Folder that holds `train/<class>/` and `test/<class>/`, and `valid/<class>/` if there is such a part
     bs: int = 128, # Images in a batch
@@ -382,5 +398,5 @@ def imagefolder_dls(
         if odd := parts['train'].keys() ^ classes.keys():
             raise InputError(f'{root/part} and {root}/train must have the same classes; in one of them only: {", ".join(sorted(odd))}')
     options = dict(channels=channels, size=(size, size) if isinstance(size, int) else size, skip_unreadable=skip_unreadable)
-    ds = {part: _open_part(part, o, root, _cache_folder(root, cache_dir), **options) for part, o in parts.items()}
+    ds = {part: _open_part(root/part, o, _cache_folder(root, cache_dir), **options) for part, o in parts.items()}
     return TensorDataLoaders.from_parts(**ds, bs=bs, valid_pct=valid_pct, seed=seed, augment=augment, device=device)
