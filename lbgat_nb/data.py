@@ -17,7 +17,7 @@ from fastai.vision.all import *
 
 # %% auto #0
 __all__ = ['InputError', 'check_images', 'check_labels', 'generator', 'ImageTensors', 'TensorDL', 'TensorDataLoaders',
-           'digits_dls', 'pad_crop', 'hflip', 'atomic_write', 'imagefolder_dls']
+           'digits_dls', 'pad_crop', 'hflip', 'atomic', 'imagefolder_dls']
 
 # %% ../nbs/00_data.ipynb #3c1976e6
 class InputError(ValueError):
@@ -276,17 +276,18 @@ def hflip(
     flip = torch.rand(len(x), generator=generator, device=generator.device).to(x.device) < 0.5
     return torch.where(flip[:,None,None,None], x.flip(-1), x)
 
-# %% ../nbs/00_data.ipynb #f91943bd
+# %% ../nbs/00_data.ipynb #66efb735
 @contextmanager
-def atomic_write(
-    fname: str | Path, # The file to write
+def atomic(
+    file: str | Path, # The file to write; its folder is made if there is none
 ):
-    "Gives a temporary path in the folder of `fname`; it takes the place of `fname` after the block, or vanishes if that failed."
-    fname = Path(fname)
-    tmp = fname.with_name(f'.{uuid4().hex}-{fname.name}')
+    "A path to write to within the block: it becomes `file` at the end, or vanishes if anything went wrong."
+    file = Path(file)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    tmp = file.with_name(f'.{uuid4().hex}-{file.name}')
     try:
         yield tmp
-        os.replace(tmp, fname)
+        os.replace(tmp, file)
     finally: tmp.unlink(missing_ok=True)
 
 # %% ../nbs/00_data.ipynb #e84e3609
@@ -299,7 +300,7 @@ def _class_files(part: Path) -> dict[str, L]:
         if not files: raise InputError(f'class folder {part/name} holds no images: fill it or remove it')
     return classes
 
-# %% ../nbs/00_data.ipynb #8fe56865
+# %% ../nbs/00_data.ipynb #d0ab2696
 def _try_read(files, **kwargs) -> list:
     "The image of each file, or the `InputError` that reading it raised."
     def read(file):
@@ -320,22 +321,22 @@ def _decode(part: Path, classes: dict[str, L], channels, size, skip_unreadable) 
     labels, files = zip(*((i, f) for i, fs in enumerate(classes.values()) for f in fs))
     read = parallel(_try_read, list(chunked(files, 100)), channels=channels, size=size, threadpool=True,
                     progress=len(files) > 5000).concat()
-    good, bad = [i for i,o in enumerate(read) if isinstance(o, Tensor)], [i for i,o in enumerate(read) if isinstance(o, InputError)]
+    good, bad = ([i for i,o in enumerate(read) if isinstance(o, t)] for t in (Tensor, InputError))
     if bad and not skip_unreadable:
-        raise InputError(f'{read[bad[0]]}; {len(bad)} of {len(files)} images are unreadable: repair them, or pass skip_unreadable=True')
+        raise InputError(f'{read[bad[0]]}; {len(bad)} of {len(files)} images are unreadable: '
+                         'repair or remove them, or pass skip_unreadable=True')
     y = tensor(labels)[good]
     for i, name in enumerate(classes):
         if i not in y: raise InputError(f'class folder {part/name} holds no readable image')
     x = _stack([read[i] for i in good], [files[i] for i in good])
     return ImageTensors(x, y, list(classes)), [str(files[i]) for i in bad]
 
-# %% ../nbs/00_data.ipynb #2ff6e1f8
+# %% ../nbs/00_data.ipynb #4f727c27
 def _save_tensors(ds: ImageTensors, skipped: list[str], fname: Path):
     "Keep `ds` and the names of the files that aren't in it; only warns if that isn't possible."
     meta = dict(vocab=json.dumps(list(ds.vocab)), skipped=json.dumps(skipped), fingerprint=ds.fingerprint)
     try:
-        fname.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(fname) as tmp: save_file({'x': ds.x, 'y': ds.y}, tmp, metadata=meta)
+        with atomic(fname) as f: save_file({'x': ds.x, 'y': ds.y}, f, metadata=meta)
     except (OSError, SafetensorError) as e: warn(f'the decoded images could not be kept in {fname.parent} ({e})')
 
 def _load_tensors(fname: Path) -> tuple[ImageTensors, list[str]] | None:
