@@ -2,7 +2,7 @@
 
 pyproject.toml names these classes to nbdev, in place of its own: `renderer`, and `doc_procs` for what `skip_procs` leaves out.
 """
-import ast, inspect
+import ast, inspect, re
 
 from fastcore.docments import DocmentTbl
 from nbdev.process import Processor
@@ -13,7 +13,8 @@ from nbdev.showdoc import BasicMarkdownRenderer
 class ParameterTable(BasicMarkdownRenderer):
     "nbdev's renderer, with a table of the commented parameters in place of the signature, and a class's methods as places to link to."
     def _repr_markdown_(self):
-        text, table = super()._repr_markdown_(), str(DocmentTbl(self.sym))
+        text = super()._repr_markdown_()
+        table = re.sub('(`[^`]*`)|<', lambda part: part[1] or '&lt;', str(DocmentTbl(self.sym)))
         if table: text = text.replace(f'```python\n{self.dm}\n```\n\n', '') + f'\n\n::: {{.parameters}}\n\n{table}\n\n:::\n'
         methods = [name for name, value in vars(self.sym).items() if inspect.isfunction(value)] if inspect.isclass(self.sym) else []
         return text + ''.join(f'<span id="{self.nm}.{name}"></span>'.lower() for name in methods)
