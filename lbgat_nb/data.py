@@ -276,7 +276,7 @@ def hflip(
     flip = torch.rand(len(x), generator=generator, device=generator.device).to(x.device) < 0.5
     return torch.where(flip[:,None,None,None], x.flip(-1), x)
 
-# %% ../nbs/00_data.ipynb #66efb735
+# %% ../nbs/00_data.ipynb #6834edf4
 @contextmanager
 def atomic(
     file: str | Path, # The file to write; its folder is made if there is none
@@ -287,6 +287,7 @@ def atomic(
     tmp = file.with_name(f'.{uuid4().hex}-{file.name}')
     try:
         yield tmp
+        tmp.chmod(0o644)  # safetensors writes files that only their owner may read
         os.replace(tmp, file)
     finally: tmp.unlink(missing_ok=True)
 
