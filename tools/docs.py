@@ -83,7 +83,8 @@ class Page(HTMLParser):
 
 def problems() -> dict[str, set[str]]:
     "What is wrong with the site, and the files in which it is: links that lead nowhere, and what would come from the network."
-    pages, found = {file: Page(file) for file in sorted(SITE.rglob('*.html'))}, defaultdict(set)
+    pages = {file: Page(file) for file in sorted(SITE.rglob('*.html'))}
+    found, reached = defaultdict(set), {SITE/'index.html'}
 
     def follow(file: Path, address: str, loaded: bool):
         url = urlsplit(address)
@@ -92,6 +93,7 @@ def problems() -> dict[str, set[str]]:
             return
         target = (file.parent/unquote(url.path)).resolve() if url.path else file
         if target.is_dir(): target /= 'index.html'
+        if target != file: reached.add(target)
         if not target.is_relative_to(SITE) or not target.exists(): found[f'a link leads to {address}, which does not exist'].add(file.name)
         elif target in pages and url.fragment and unquote(url.fragment) not in pages[target].ids:
             found[f'a link leads to {address}, but the page has no such place'].add(file.name)
@@ -101,6 +103,7 @@ def problems() -> dict[str, set[str]]:
         for address in page.loads: follow(file, address, loaded=True)
     for file in SITE.rglob('*.css'):
         for address in re.findall(r"""url\(['"]?([^'")]*)""", file.read_text(encoding='utf-8')): follow(file, address, loaded=True)
+    for file in pages.keys() - reached: found['no link leads to the page; _quarto.yml has no place for it'].add(file.name)
     return found
 
 
