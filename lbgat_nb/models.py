@@ -153,23 +153,21 @@ def resnet18_lbgat(n_out:int, c_in:int=3, width:int=64):
     "The ResNet18 of the authors' repository, strides 1,1,2,2: the natural model of every LBGAT row in the paper"
     return ResNet(18, n_out, c_in, width, lbgat=True)
 
-# %% ../nbs/01_models.ipynb #55c02721
+# %% ../nbs/01_models.ipynb #0abba280
+class _Normalize(nn.Module):
+    def __init__(self, mean, std):
+        super().__init__()
+        for name,v in (('mean',mean), ('std',std)): self.register_buffer(name, torch.as_tensor(v).view(-1,1,1))
+
+    def forward(self, x): return (x-self.mean)/self.std
+
 class Normalized(nn.Sequential):
     "`model` behind a layer that normalises `[0,1]` images"
     def __init__(self,
         model:nn.Module, # Network that expects normalised images
         mean,            # Mean of each channel, in pixel units
         std,             # Standard deviation of each channel, in pixel units
-    ):
-        norm = nn.BatchNorm2d(len(mean), affine=False, eps=0.)
-        norm.running_mean.copy_(torch.as_tensor(mean)); norm.running_var.copy_(torch.as_tensor(std)**2)
-        super().__init__(norm, model)
-
-    def train(self, mode:bool=True):
-        "Training mode for the network; the normalisation itself never changes"
-        super().train(mode)
-        self[0].eval()
-        return self
+    ): super().__init__(_Normalize(mean, std), model)
 
 # %% ../nbs/01_models.ipynb #772f6d5e
 class BoundaryPair(nn.Module):
