@@ -15,7 +15,7 @@ from .data import InputError
 
 # %% auto #0
 __all__ = ['WideResNet', 'ResNet', 'create_model', 'wrn', 'wrn_34_10', 'wrn_34_20', 'resnet18', 'resnet18_lbgat', 'Normalized',
-           'BoundaryPair']
+           'Ensemble', 'BoundaryPair']
 
 # %% ../nbs/01_models.ipynb #d5279cd3
 class _PreActBlock(nn.Module):
@@ -168,6 +168,15 @@ class Normalized(nn.Sequential):
         mean,            # Mean of each channel, in pixel units
         std,             # Standard deviation of each channel, in pixel units
     ): super().__init__(_Normalize(mean, std), model)
+
+# %% ../nbs/01_models.ipynb #21564b72
+class Ensemble(nn.ModuleList):
+    "Several networks that answer with the mean of their logits"
+    def __init__(self,
+        *models:nn.Module # Networks for the same images and classes
+    ): super().__init__(models)
+
+    def forward(self, x): return torch.stack([m(x) for m in self]).mean(0)
 
 # %% ../nbs/01_models.ipynb #772f6d5e
 class BoundaryPair(nn.Module):
