@@ -111,7 +111,7 @@ def _train(s, folder, resume, no_eval, no_baseline, n_autoattack, progress):
     records = finish_run(folder, dls, n_autoattack=n, baseline=not no_baseline, progress=progress)
     print(f'\n{results_table(records)}\n\nResults, weights and curves are in {folder}')
 
-# %% ../nbs/08_cli.ipynb #fa5ff5de
+# %% ../nbs/08_cli.ipynb #bfa9936c
 def _target(path, weights, data, device):
     "The weights file, its header and the settings of the data, for a run's folder or a weights file"
     path = Path(path)
@@ -144,9 +144,10 @@ def lbgat_eval(
         dls = make_dls(s)
         _few_threads(dls)
         eps = header['eps'] if eps is None else eps
-        n_aa = min(n_autoattack or 1000, n or len(dls.test_ds), len(dls.test_ds))
+        n = n or len(dls.test_ds)
+        n_aa = min(n_autoattack or 1000, n)
         print(f"weights    {file}: {header['model']}, {header.get('method')}, epoch {header.get('epoch')}\n"
-              f"data       {dls.train_ds.name}, {n or len(dls.test_ds)} test images ({n_aa} for AutoAttack)\neps        {eps:g} of the pixel range [0,1]")
+              f"data       {dls.train_ds.name}, {n} test images ({n_aa} for AutoAttack)\neps        {eps:g} of the pixel range [0,1]")
         records = evaluate(load_robust(file).to(dls.device), dls.test, eps=eps, attacks=tuple(attacks.split(',')), n=n, n_autoattack=n_aa, seed=seed, part='test', progress=not quiet)
         if Path(target).is_dir(): add_results(target, header['method'] if weights=='best' else f"{header['method']} ({weights})", records)
         print(f'\n{results_table(records)}')

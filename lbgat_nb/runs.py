@@ -175,7 +175,7 @@ def start_folder(
     data = dict(name=dls.train_ds.name, fingerprint=dls.fingerprint, train=len(dls.train_ds), valid=len(dls.valid_ds), test=len(dls.test_ds))
     _write_json(folder/'settings.json', dict(settings=asdict(s), data=data, versions=versions(), loss=str(get_objective(s.method, alpha=s.alpha, beta=s.beta))))
 
-# %% ../nbs/07_runs.ipynb #742b532d
+# %% ../nbs/07_runs.ipynb #a9d02a3f
 def _resume(learn, file):
     "Put a `Learner` into the state of a resume file; returns the log so far"
     try: state = torch.load(file, map_location='cpu', weights_only=True)
@@ -200,6 +200,7 @@ def _train_natural(s, folder, dls, progress):
     files = []
     for name in s.natural.split('+'):
         sub = folder/'natural'/name
+        if progress: print(f'\nnatural training of {name}, which will guide')
         train_run(natural_run(s, name), sub, dls, resume=(sub/'settings.json').exists(), progress=progress, verbose=False)
         files.append(str(sub/'best.safetensors'))
     return replace(s, natural_weights=','.join(files))
@@ -243,7 +244,7 @@ def add_results(
     _write_json(file, everything)
     return everything
 
-# %% ../nbs/07_runs.ipynb #fb4f3e9a
+# %% ../nbs/07_runs.ipynb #3de1dd4b
 def finish_run(
     folder:str|Path,     # A run's folder, trained
     dls=None,            # The data, if they are loaded already
@@ -262,6 +263,7 @@ def finish_run(
     runs = [(s.method, folder)]
     if baseline and s.method!='natural':
         base = folder/'undefended'
+        if progress: print(f'\nnatural training of {s.robust}, undefended, for comparison')
         train_run(natural_run(s, s.robust), base, dls, resume=(base/'settings.json').exists(), progress=progress, verbose=False)
         runs.append(('undefended', base))
     for title,f in runs:

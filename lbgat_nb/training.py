@@ -110,12 +110,14 @@ class AdversarialTraining(Callback):
         opt = f'SGD of the paper, lr {self.learn.lr:g}' if o is paper_sgd else getattr(o, '__name__', o)
         return f'method     {self.objective.name}\nloss       {self.objective}\nattack     {pgd or a or "none"}\noptimiser  {opt}'
 
-# %% ../nbs/04_training.ipynb #7d149294
+# %% ../nbs/04_training.ipynb #c7e7c174
 def _split_pair(splitter, pair):
     "The parameter groups of the robust model; those of a natural model that learns are in the last one"
     groups = L(splitter(pair.robust))
     groups = [list(groups)] if isinstance(groups[0], torch.Tensor) else [list(g) for g in groups]
-    if pair.natural is not None: groups[-1] += trainable_params(pair.natural)
+    if pair.natural is not None:
+        known = {id(p) for g in groups for p in g}   # the models may share weights: each must take one step, not two
+        groups[-1] += [p for p in trainable_params(pair.natural) if id(p) not in known]
     return groups
 
 def _refuse_normalize(dls):
