@@ -35,7 +35,7 @@ def _said_in_one_line(
     print(f'{Path(sys.argv[0]).stem}: {message}', file=sys.stderr)
     sys.exit(code)
 
-# %% ../nbs/08_cli.ipynb #f248db44
+# %% ../nbs/08_cli.ipynb #639cb171
 def _free_folder(data):
     "The first folder `runs/<data>-<k>` that does not exist"
     return next(f for k in itertools.count(1) if not (f := Path('runs')/f'{Path(data).name}-{k}').exists())
@@ -56,13 +56,13 @@ def _print_methods():
 def _describe(s, dls, folder):
     "What a run is about to do, for the eye"
     image = '×'.join(map(str, dls.train_ds.x.shape[1:]))
-    natural = f', natural {s.natural}' if get_objective(s.method).needs_natural else ''
+    natural = ', with separate batch norm for clean images' if s.shared else f', natural {s.natural}' if get_objective(s.method).needs_natural else ''
     print(f'data       {dls.train_ds.name}: {len(dls.train_ds)} training, {len(dls.valid_ds)} validation and {len(dls.test_ds)} test images of {image}, {dls.c} classes\n'
           f'networks   robust {s.robust}{natural}\n'
           f'training   {s.epochs} epochs, batch size {s.bs}, {s.precision} on {dls.device}, seed {s.seed}\n'
           f'folder     {folder}')
 
-# %% ../nbs/08_cli.ipynb #092d3a36
+# %% ../nbs/08_cli.ipynb #c69c6807
 @call_parse
 def lbgat_train(
     data:str=None,      # `digits` (the default), or a folder with train/<class>/* and test/<class>/*
@@ -72,6 +72,7 @@ def lbgat_train(
     robust:str=None,    # robust network, such as wrn_34_10 (default; wrn_10_1 for digits)
     natural:str=None,   # natural network, such as resnet18_lbgat (default; resnet10_w8 for digits); a+b for an ensemble
     natural_weights:str=None, # its weights, files separated by commas (default: fresh; for BGAT, trained first)
+    shared:store_true=False, # one network for both, with separate batch norm, in place of a natural network
     eps:float=None,     # radius of the l∞ ball, pixels being in [0,1] (default: 0.031; 0.2 for digits)
     steps:int=None,     # steps of the training attack (default: 10)
     epochs:int=None,    # epochs (default: 100; 40 for digits)
@@ -92,7 +93,7 @@ def lbgat_train(
     list_methods:store_true=False, # print the table of methods and do nothing else
 ):
     "Train a robust classifier by LBGAT and evaluate it: clean, PGD-20, CW-20, AutoAttack, beside an undefended network"
-    given = {k:v for k,v in locals().items() if k in Settings.__dataclass_fields__}
+    given = {k:v for k,v in locals().items() if k in Settings.__dataclass_fields__ and v is not False}
     if list_methods: return _print_methods()
     folder = Path(run) if run else _free_folder(data or 'digits')
     with _said_in_one_line(f'Go on with: lbgat_train --run {folder} --resume'):
