@@ -178,7 +178,7 @@ class Ensemble(nn.ModuleList):
 
     def forward(self, x): return torch.stack([m(x) for m in self]).mean(0)
 
-# %% ../nbs/01_models.ipynb #772f6d5e
+# %% ../nbs/01_models.ipynb #dcfda4d7
 class BoundaryPair(nn.Module):
     "A robust model with the natural model that guides it; behaves as the robust model unless it is given adversarial examples"
     def __init__(self,
@@ -191,8 +191,13 @@ class BoundaryPair(nn.Module):
         super().__init__()
         if 'n_clean' in passes and natural is None: raise InputError("This method is guided by a natural model: pass one, such as natural=resnet18_lbgat(dls.c)")
         store_attr()
-        if static: natural.requires_grad_(False)
+        if static: self._fix_natural()
         self.train(self.training)
+
+    def _fix_natural(self):
+        shared = {id(p) for p in self.robust.parameters()} & {id(p) for p in self.natural.parameters()}
+        if shared: raise InputError("The natural model shares weights with the robust one, and a fixed one would keep those from learning: pass a network of its own")
+        self.natural.requires_grad_(False)
 
     def _pass(self, name, x, x_adv):
         net = self.natural if name=='n_clean' else self.robust
