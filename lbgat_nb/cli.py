@@ -62,7 +62,18 @@ def _describe(s, dls, folder):
           f'training   {s.epochs} epochs, batch size {s.bs}, {s.precision} on {dls.device}, seed {s.seed}\n'
           f'folder     {folder}')
 
-# %% ../nbs/08_cli.ipynb #c69c6807
+# %% ../nbs/08_cli.ipynb #82d9ed22
+def _train(s, folder, resume, no_eval, no_baseline, n_autoattack, progress):
+    dls = make_dls(s)
+    _few_threads(dls)
+    _describe(s, dls, folder)
+    train_run(s, folder, dls, resume=resume, progress=progress)
+    if no_eval: return
+    n = min(n_autoattack or 1000, len(dls.test_ds))
+    records = finish_run(folder, dls, n_autoattack=n, baseline=not no_baseline, progress=progress)
+    print(f'\n{results_table(records)}\n\nResults, weights and curves are in {folder}')
+
+# %% ../nbs/08_cli.ipynb #f8a59eee
 @call_parse
 def lbgat_train(
     data:str=None,      # `digits` (the default), or a folder with train/<class>/* and test/<class>/*
@@ -101,16 +112,6 @@ def lbgat_train(
         s = read_settings(folder) if resume else make_settings(**given)
         if resume: _same_settings(s, given)
         _train(s, folder, resume, no_eval, no_baseline, n_autoattack, not quiet)
-
-def _train(s, folder, resume, no_eval, no_baseline, n_autoattack, progress):
-    dls = make_dls(s)
-    _few_threads(dls)
-    _describe(s, dls, folder)
-    train_run(s, folder, dls, resume=resume, progress=progress)
-    if no_eval: return
-    n = min(n_autoattack or 1000, len(dls.test_ds))
-    records = finish_run(folder, dls, n_autoattack=n, baseline=not no_baseline, progress=progress)
-    print(f'\n{results_table(records)}\n\nResults, weights and curves are in {folder}')
 
 # %% ../nbs/08_cli.ipynb #bfa9936c
 def _target(path, weights, data, device):

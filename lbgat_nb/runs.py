@@ -187,7 +187,7 @@ def start_folder(
     data = dict(name=dls.train_ds.name, fingerprint=dls.fingerprint, train=len(dls.train_ds), valid=len(dls.valid_ds), test=len(dls.test_ds))
     _write_json(folder/'settings.json', dict(settings=asdict(s), data=data, versions=versions(), loss=str(run_objective(s))))
 
-# %% ../nbs/07_runs.ipynb #4c17b211
+# %% ../nbs/07_runs.ipynb #7aa5c5e6
 def _resume(learn, file):
     "Put a `Learner` into the state of a resume file; returns the log so far"
     try: state = torch.load(file, map_location='cpu', weights_only=True)
@@ -200,6 +200,7 @@ def _resume(learn, file):
     learn.dls.train.epoch = len(state['rows'])
     return state['rows']
 
+# %% ../nbs/07_runs.ipynb #fa6c2db6
 def natural_run(
     s:Settings,      # The settings of a run
     name:str,        # The network to train in its place
@@ -217,6 +218,7 @@ def _train_natural(s, folder, dls, progress):
         files.append(str(sub/'best.safetensors'))
     return replace(s, natural_weights=','.join(files))
 
+# %% ../nbs/07_runs.ipynb #89f5127b
 def train_run(
     s:Settings,         # What to do
     folder:str|Path,    # Where to keep it

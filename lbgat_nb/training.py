@@ -48,7 +48,7 @@ class MethodLoss(nn.Module):
     @reduction.setter
     def reduction(self, v): self.base.reduction = v
 
-# %% ../nbs/04_training.ipynb #83dadc05
+# %% ../nbs/04_training.ipynb #5267d54b
 class AdversarialTraining(Callback):
     "Trains the `Learner`'s model by any `Objective` on adversarial examples made in each step"
     order,run_valid = MixedPrecision.order-1,False
@@ -90,12 +90,6 @@ class AdversarialTraining(Callback):
         check_images(x, getattr(self.model.robust, 'c_in', None))
         if hasattr(self.dls, 'c'): check_labels(y, self.dls.c)
 
-    def make_adv(self, x, y):
-        "Adversarial examples of `x` for this step; `x` itself where the method has no attack"
-        if not isinstance(self.attack, PGD): return self.attack(self.model.robust, x, y) if self.attack else x
-        gen = generator(self.seed, 'attack', self.epoch, self.iter, rank_distrib(), device=x.device)
-        return self.attack(self.model.robust, x, y, gen, amp=getattr(getattr(self.learn, 'mixed_precision', None), 'dtype', None))
-
     def after_loss(self):
         self.learn.xb = self.xb[:1]
         passes = self.objective.passes
@@ -103,12 +97,24 @@ class AdversarialTraining(Callback):
 
     def after_cancel_batch(self): self.learn.xb = self.xb[:1]
 
-    def summary(self) -> str:
-        "The loss, the attack and the optimiser in force"
-        a,o = self.attack,self.learn.opt_func
-        pgd = isinstance(a, PGD) and f'{a.loss.__name__}, eps {a.eps:g} of the pixel range [0,1], {a.steps} steps of {a.step:.3g}'
-        opt = f'SGD of the paper, lr {self.learn.lr:g}' if o is paper_sgd else getattr(o, '__name__', o)
-        return f'method     {self.objective.name}\nloss       {self.objective}\nattack     {pgd or a or "none"}\noptimiser  {opt}'
+# %% ../nbs/04_training.ipynb #2badd20b
+@patch
+def make_adv(self:AdversarialTraining,
+    x:torch.Tensor, # Clean images
+    y:torch.Tensor, # Labels
+) -> torch.Tensor:  # Images of the same shape
+    "Adversarial examples of `x` for this step; `x` itself where the method has no attack"
+    if not isinstance(self.attack, PGD): return self.attack(self.model.robust, x, y) if self.attack else x
+    gen = generator(self.seed, 'attack', self.epoch, self.iter, rank_distrib(), device=x.device)
+    return self.attack(self.model.robust, x, y, gen, amp=getattr(getattr(self.learn, 'mixed_precision', None), 'dtype', None))
+
+@patch
+def summary(self:AdversarialTraining) -> str:
+    "The loss, the attack and the optimiser in force"
+    a,o = self.attack,self.learn.opt_func
+    pgd = isinstance(a, PGD) and f'{a.loss.__name__}, eps {a.eps:g} of the pixel range [0,1], {a.steps} steps of {a.step:.3g}'
+    opt = f'SGD of the paper, lr {self.learn.lr:g}' if o is paper_sgd else getattr(o, '__name__', o)
+    return f'method     {self.objective.name}\nloss       {self.objective}\nattack     {pgd or a or "none"}\noptimiser  {opt}'
 
 # %% ../nbs/04_training.ipynb #c7e7c174
 def _split_pair(splitter, pair):
