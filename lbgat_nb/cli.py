@@ -113,7 +113,7 @@ def lbgat_train(
         if resume: _same_settings(s, given)
         _train(s, folder, resume, no_eval, no_baseline, n_autoattack, not quiet)
 
-# %% ../nbs/08_cli.ipynb #bfa9936c
+# %% ../nbs/08_cli.ipynb #e0db024c
 def _target(path, weights, data, device):
     "The weights file, its header and the settings of the data, for a run's folder or a weights file"
     path = Path(path)
@@ -132,7 +132,7 @@ def lbgat_eval(
     target:str,         # a run's folder, or a weights file (.safetensors)
     weights:str='best', # which weights of a run: best or last
     data:str=None,      # `digits` or a folder with train/ and test/ (default: what the weights were trained on)
-    eps:float=None,     # radius of the l∞ ball, pixels being in [0,1] (default: that of the training)
+    eps:float=None,     # radius of the l∞ ball, pixels being in [0,1] (default: that of the training, or if the file doesn't say, of its data)
     attacks:str='clean,pgd20,cw20,autoattack', # what to evaluate, of clean, fgsm, pgd20, cw20, autoattack
     n:int=None,         # test images (default: all)
     n_autoattack:int=None, # test images for AutoAttack (default: 1000, or all if there are fewer)
@@ -145,7 +145,7 @@ def lbgat_eval(
         file,header,s = _target(target, weights, data, device)
         dls = make_dls(s)
         _few_threads(dls)
-        eps = header['eps'] if eps is None else eps
+        eps = header.get('eps', s.eps) if eps is None else eps
         n = n or len(dls.test_ds)
         n_aa = min(n_autoattack or 1000, n)
         print(f"weights    {file}: {header['model']}, {header.get('method')}, epoch {header.get('epoch')}\n"

@@ -87,7 +87,7 @@ def make_settings(
     except (RuntimeError, AssertionError): raise InputError(f"There is no device {s.device} here: use cpu, or leave it out") from None
     return s
 
-# %% ../nbs/07_runs.ipynb #89c7ac11
+# %% ../nbs/07_runs.ipynb #3305019c
 def make_dls(
     s:Settings, # What to load
 ):
@@ -110,7 +110,6 @@ def make_learner(
     s:Settings,    # What to train and how
     dls,           # What `make_dls` returned
     verbose:bool=True, # Say which loss, attack and optimiser are in force?
-    cbs=None,      # More callbacks
 ) -> Learner:      # Ready for `fit_steps`
     "A `Learner` that trains as the settings say, with clean and robust validation accuracy as metrics"
     objective = run_objective(s)
@@ -119,7 +118,7 @@ def make_learner(
         if s.shared: robust,natural = separate_bn(robust)
         else: natural = make_natural(s, dls) if objective.needs_natural else None
     method = AdversarialTraining(objective, natural, eps=s.eps, steps=s.steps, seed=s.seed, verbose=verbose)
-    learn = Learner(dls, robust, metrics=[accuracy, RobustAccuracy(eps=s.eps)], cbs=[method, *(cbs or [])])
+    learn = Learner(dls, robust, metrics=[accuracy, RobustAccuracy(eps=s.eps)], cbs=method)
     return learn.to_bf16() if s.precision=='bf16' else learn.to_fp16() if s.precision=='fp16' else learn
 
 # %% ../nbs/07_runs.ipynb #00dac8ba
@@ -200,25 +199,22 @@ def _resume(learn, file):
     learn.dls.train.epoch = len(state['rows'])
     return state['rows']
 
-# %% ../nbs/07_runs.ipynb #fa6c2db6
+# %% ../nbs/07_runs.ipynb #abbc0046
 def natural_run(
     s:Settings,      # The settings of a run
     name:str,        # The network to train in its place
-) -> Settings:       # Natural training of that network, with the same data, optimiser and schedule
-    "Settings for the natural training of a network, as for the run"
-    return replace(s, method='natural', alpha=None, beta=None, robust=name, natural_weights=None, shared=False)
+    folder:Path,     # Where to keep it
+    dls,             # The data of the run
+    purpose:str,     # What it is for, to be printed
+    progress:bool=True, # Show a line for each epoch and, in a terminal or notebook, a progress bar?
+) -> Path:           # Its best weights
+    "Train a network naturally, with the data, optimiser and schedule of the run, or go on with that"
+    if progress: print(f'\nnatural training of {name}, {purpose}')
+    own = replace(s, method='natural', alpha=None, beta=None, robust=name, natural_weights=None, shared=False)
+    train_run(own, folder, dls, resume=(folder/'settings.json').exists(), progress=progress, verbose=False)
+    return folder/'best.safetensors'
 
-def _train_natural(s, folder, dls, progress):
-    "Train the fixed natural model of a run, each network in a run of its own; returns the settings with their weights"
-    files = []
-    for name in s.natural.split('+'):
-        sub = folder/'natural'/name
-        if progress: print(f'\nnatural training of {name}, which will guide')
-        train_run(natural_run(s, name), sub, dls, resume=(sub/'settings.json').exists(), progress=progress, verbose=False)
-        files.append(str(sub/'best.safetensors'))
-    return replace(s, natural_weights=','.join(files))
-
-# %% ../nbs/07_runs.ipynb #89f5127b
+# %% ../nbs/07_runs.ipynb #82eafbc6
 def train_run(
     s:Settings,         # What to do
     folder:str|Path,    # Where to keep it
@@ -230,7 +226,9 @@ def train_run(
     "Train as the settings say in a folder of its own, or go on with the run in it"
     folder,dls = Path(folder),dls or make_dls(s)
     if not resume: start_folder(folder, s, dls)
-    if run_objective(s).static and not s.natural_weights: s = _train_natural(s, folder, dls, progress)
+    if run_objective(s).static and not s.natural_weights:
+        guides = [natural_run(s, name, folder/'natural'/name, dls, 'which will guide', progress) for name in s.natural.split('+')]
+        s = replace(s, natural_weights=','.join(map(str, guides)))
     learn = make_learner(s, dls, verbose=verbose)
     rows = _resume(learn, folder/'resume.pt') if resume else []
     monitor = 'robust_accuracy' if s.method!='natural' else 'accuracy'
@@ -258,7 +256,7 @@ def add_results(
     _write_json(file, everything)
     return everything
 
-# %% ../nbs/07_runs.ipynb #3de1dd4b
+# %% ../nbs/07_runs.ipynb #273d210e
 def finish_run(
     folder:str|Path,     # A run's folder, trained
     dls=None,            # The data, if they are loaded already
@@ -274,14 +272,11 @@ def finish_run(
     fig = plot_curves(folder/'log.csv', f'{s.method} on {Path(s.data).name}, ε = {s.eps:g}')
     with atomic(folder/'curves.png') as f: fig.savefig(f, format='png', dpi=150)
     plt.close(fig)
-    runs = [(s.method, folder)]
+    weights = {s.method: folder/'best.safetensors'}
     if baseline and s.method!='natural':
-        base = folder/'undefended'
-        if progress: print(f'\nnatural training of {s.robust}, undefended, for comparison')
-        train_run(natural_run(s, s.robust), base, dls, resume=(base/'settings.json').exists(), progress=progress, verbose=False)
-        runs.append(('undefended', base))
-    for title,f in runs:
-        model = load_robust(f/'best.safetensors').to(dls.device)
+        weights['undefended'] = natural_run(s, s.robust, folder/'undefended', dls, 'undefended, for comparison', progress)
+    for title,file in weights.items():
+        model = load_robust(file).to(dls.device)
         records = evaluate(model, dls.test, eps=s.eps, attacks=attacks, n=n, n_autoattack=n_autoattack, seed=s.seed, part='test', folder=folder, progress=progress)
         everything = add_results(folder, title, records)
     return everything
