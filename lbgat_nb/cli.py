@@ -73,7 +73,7 @@ def _train(s, folder, resume, no_eval, no_baseline, n_autoattack, progress):
     records = finish_run(folder, dls, n_autoattack=n, baseline=not no_baseline, progress=progress)
     print(f'\n{results_table(records)}\n\nResults, weights and curves are in {folder}')
 
-# %% ../nbs/08_cli.ipynb #f8a59eee
+# %% ../nbs/08_cli.ipynb #9773a1e5
 @call_parse
 def lbgat_train(
     data:str=None,      # `digits` (the default), or a folder with train/<class>/* and test/<class>/*
@@ -91,6 +91,7 @@ def lbgat_train(
     lr:float=None,      # learning rate before its two drops (default: 0.1)
     first:float=None,   # factor on the learning rate of the first epoch (default: 0.2)
     size:int=None,      # side to which the images of a folder are resized (default: they all have one size)
+    n_train:int=None,   # training images to use, always the same ones for the same number (default: all)
     valid_pct:float=None, # part of the training images held out to choose the best epoch by (default: 0.1)
     seed:int=None,      # of the split, the order of batches, the weights and all noise (default: 0)
     precision:str=None, # fp32, bf16 or fp16 (default: fp32)

@@ -155,7 +155,16 @@ def split(self: ImageTensors,
     order = torch.randperm(len(self), generator=generator(seed, 'split'))
     return self[order[n:].sort().values], self[order[:n].sort().values]
 
-# %% ../nbs/00_data.ipynb #a88fa73d
+# %% ../nbs/00_data.ipynb #65722f95
+@patch
+def part(self: ImageTensors,
+    n: int, # How many images
+) -> ImageTensors: # In their order
+    "A random part of the images, always the same one. Raises `InputError` if there aren't as many."
+    if not 1 <= n <= len(self): raise InputError(f'there are {len(self)} images, and {n} were asked for: choose 1 to {len(self)}')
+    return self[torch.randperm(len(self), generator=generator('part'))[:n].sort().values]
+
+# %% ../nbs/00_data.ipynb #7ddef819
 class TensorDataLoaders(DataLoaders):
     "Three `TensorDL`s: `train`, `valid` and `test`."
     test    = property(lambda self: self[2])
@@ -167,6 +176,7 @@ class TensorDataLoaders(DataLoaders):
         test: ImageTensors, # Images to report on
         valid: ImageTensors | None = None, # Images to choose by; default: held out from `train`
         bs: int = 64, # Images in a batch
+        n_train: int | None = None, # Take only this many of `train`, see `ImageTensors.part`
         valid_pct: float = 0.1, # Share of `train` to hold out if there is no `valid`
         seed: int = 0, # Decides what is held out, the order of each epoch and the augmentation
         augment: Sequence[Callable] = (), # What to do to training batches, see `TensorDL`
@@ -174,6 +184,7 @@ class TensorDataLoaders(DataLoaders):
     ) -> TensorDataLoaders:
         "Loaders for three parts of a data set; only the training part is shuffled and augmented."
         if bs < 1: raise InputError(f'a batch needs at least one image, not bs={bs}')
+        if n_train is not None: train = train.part(n_train)
         if valid is None: train, valid = train.split(valid_pct, seed)
         for part, ds in dict(valid=valid, test=test).items():
             a, b = (tuple(o.x.shape[1:]) for o in (train, ds))
@@ -186,9 +197,10 @@ class TensorDataLoaders(DataLoaders):
         "Hash of the three parts: the same exactly where data and split are the same."
         return _digest(dl.dataset.fingerprint for dl in self.loaders)
 
-# %% ../nbs/00_data.ipynb #2717471d
+# %% ../nbs/00_data.ipynb #c0950db6
 def digits_dls(
     bs: int = 64, # Images in a batch
+    n_train: int | None = None, # Take only this many of the training images; None: all
     valid_pct: float = 0.1, # Share of the training images to hold out for validation
     seed: int = 0, # Decides what is held out and the order of each epoch
     device: str | torch.device | None = None, # Default: fastai's `default_device()`
@@ -197,7 +209,7 @@ def digits_dls(
     x, y = load_digits(return_X_y=True)
     x = torch.from_numpy((x*255/16).round().astype('uint8')).view(-1, 1, 8, 8)
     ds = ImageTensors(x, torch.from_numpy(y).long(), [str(i) for i in range(10)], name='digits')
-    return TensorDataLoaders.from_parts(ds[:-360], ds[-360:], bs=bs, valid_pct=valid_pct, seed=seed, device=device)
+    return TensorDataLoaders.from_parts(ds[:-360], ds[-360:], bs=bs, n_train=n_train, valid_pct=valid_pct, seed=seed, device=device)
 
 # %% ../nbs/00_data.ipynb #29d0159b
 def _pixels(
@@ -377,11 +389,12 @@ def _open_part(part: Path, classes: dict[str, L], cache: Path, **options) -> Ima
     ds.name = root.name
     return ds
 
-# %% ../nbs/00_data.ipynb #29c36e5e
+# %% ../nbs/00_data.ipynb #2b0c8b46
 def imagefolder_dls(
     path: str | Path, # Folder that holds `train/<class>/` and `test/<class>/`, and `valid/<class>/` if there is such a part
     bs: int = 128, # Images in a batch
     size: int | tuple[int,int] | None = None, # Height and width to bring all images to; None: all have the same already
+    n_train: int | None = None, # Take only this many of the training images; None: all
     valid_pct: float = 0.1, # Share of the training images to hold out where there is no `valid/`
     seed: int = 0, # Decides what is held out, the order of each epoch and the augmentation
     augment: Sequence[Callable] = (pad_crop, hflip), # What to do to training batches, see `TensorDL`
@@ -401,4 +414,4 @@ def imagefolder_dls(
             raise InputError(f'{root/part} and {root}/train must have the same classes; in one of them only: {", ".join(sorted(odd))}')
     options = dict(channels=channels, size=(size, size) if isinstance(size, int) else size, skip_unreadable=skip_unreadable)
     ds = {part: _open_part(root/part, o, _cache_folder(root, cache_dir), **options) for part, o in parts.items()}
-    return TensorDataLoaders.from_parts(**ds, bs=bs, valid_pct=valid_pct, seed=seed, augment=augment, device=device)
+    return TensorDataLoaders.from_parts(**ds, bs=bs, n_train=n_train, valid_pct=valid_pct, seed=seed, augment=augment, device=device)

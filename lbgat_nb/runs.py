@@ -33,7 +33,7 @@ from fastprogress.core import IN_NOTEBOOK
 __all__ = ['digits_settings', 'Settings', 'run_objective', 'make_settings', 'make_dls', 'make_natural', 'make_learner', 'RunLog',
            'read_settings', 'start_folder', 'natural_run', 'train_run', 'add_results', 'finish_run']
 
-# %% ../nbs/07_runs.ipynb #e76348b4
+# %% ../nbs/07_runs.ipynb #7fa1ee23
 @dataclass
 class Settings:
     "What a training run is asked to do; the defaults are those of the paper"
@@ -52,6 +52,7 @@ class Settings:
     lr:float=0.1                 # Learning rate between the first epoch and the first drop
     first:float=0.2              # Factor on the learning rate of the first epoch
     size:int|None=None           # Side to which the images of a folder are resized, in pixels; None if they all have one size
+    n_train:int|None=None        # Training images to use, always the same ones for the same number; all if None
     valid_pct:float=0.1          # Part of the training images held out to choose the best epoch by
     seed:int=0                   # Of the split, the order of the batches, the weights and the noise
     precision:str='fp32'         # `fp32`, `bf16` or `fp16`
@@ -87,12 +88,12 @@ def make_settings(
     except (RuntimeError, AssertionError): raise InputError(f"There is no device {s.device} here: use cpu, or leave it out") from None
     return s
 
-# %% ../nbs/07_runs.ipynb #3305019c
+# %% ../nbs/07_runs.ipynb #69372371
 def make_dls(
     s:Settings, # What to load
 ):
     "The data of a run: training, validation and test part"
-    kw = dict(bs=s.bs, valid_pct=s.valid_pct, seed=s.seed, device=torch.device(s.device) if s.device else default_device())
+    kw = dict(bs=s.bs, n_train=s.n_train, valid_pct=s.valid_pct, seed=s.seed, device=torch.device(s.device) if s.device else default_device())
     return digits_dls(**kw) if s.data=='digits' else imagefolder_dls(s.data, size=s.size, **kw)
 
 def make_natural(
