@@ -17,7 +17,7 @@ from .data import InputError, atomic, digits_dls, imagefolder_dls
 from .evaluate import evaluate, versions
 from .models import Ensemble, create_model
 from .objectives import Objective, get_objective
-from .report import plot_curves
+from .figures import plot_curves
 from .separate_bn import by_input, separate_bn
 from .training import AdversarialTraining, RobustAccuracy
 from .weights import load_robust, load_weights, save_robust
