@@ -369,11 +369,12 @@ def _cache_folder(root: Path, cache_dir: str | Path | None = None) -> Path:
     if chosen := cache_dir or os.environ.get('LBGAT_CACHE'): return Path(chosen).expanduser()
     return root/'.lbgat_cache' if os.access(root, os.W_OK) else xdg_cache_home()/'lbgat_nb'
 
-# %% ../nbs/00_data.ipynb #d71ee0d0
+# %% ../nbs/00_data.ipynb #6c456f8e
 def _content(root: Path, classes: dict[str, L], options: dict):
     "Everything that the decoded images depend on."
     yield from ('format 1', *sorted(options.items()))
-    for files in classes.values():
+    for name, files in classes.items():
+        yield from (name, len(files))
         for f in files: yield from (str(f).removeprefix(str(root)), f.read_bytes())
 
 def _open_part(part: Path, classes: dict[str, L], cache: Path, **options) -> ImageTensors:
