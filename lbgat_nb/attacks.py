@@ -18,7 +18,7 @@ from .data import InputError, check_images
 
 # %% auto #0
 __all__ = ['linf', 'l2', 'cw20', 'Linf', 'L2', 'project', 'ce_loss', 'kl_loss', 'cw_loss', 'gaussian_start', 'uniform_start',
-           'clean_start', 'eval_mode', 'plain', 'PGD', 'train_attack', 'pgd20', 'FGSM', 'MIFGSM']
+           'clean_start', 'eval_mode', 'frozen', 'plain', 'PGD', 'train_attack', 'pgd20', 'FGSM', 'MIFGSM']
 
 # %% ../nbs/02_attacks.ipynb #1f735a1f
 class Linf:
@@ -112,6 +112,18 @@ def eval_mode(
     finally:
         for m,mode in modes: m.training = mode
 
+# %% ../nbs/02_attacks.ipynb #9929477b
+@contextmanager
+def frozen(
+    model:nn.Module, # Any module
+):
+    "`model` with weights that take no gradient within the block; those that did before do again at the end, whatever happens"
+    learning = [p for p in model.parameters() if p.requires_grad]
+    for p in learning: p.requires_grad_(False)
+    try: yield model
+    finally:
+        for p in learning: p.requires_grad_()
+
 # %% ../nbs/02_attacks.ipynb #ce1c594a
 def plain(t:torch.Tensor) -> torch.Tensor:
     "`t` as a plain tensor, without fastai's subclass"
@@ -154,7 +166,7 @@ def _climb(self:PGD, model, gain, x, gen, amp):
         x_adv = project(x_adv.detach() + self.step*self.norm.steepest(grad), x, self.eps, self.norm)
     return x_adv
 
-# %% ../nbs/02_attacks.ipynb #73bc88ed
+# %% ../nbs/02_attacks.ipynb #48be484a
 @patch
 @torch.no_grad()
 def _worse(self:PGD, model, gain, y, a, b):
@@ -174,7 +186,7 @@ def __call__(self:PGD,
     "The last iterate, with restarts the worst of them. Raises `InputError` for images outside `[0,1]`; the model comes back as it was."
     x,y = plain(x),plain(y)
     if self.check: check_images(x)
-    with eval_mode(model), torch.enable_grad(), torch.autocast(x.device.type, enabled=False):
+    with eval_mode(model), frozen(model), torch.enable_grad(), torch.autocast(x.device.type, enabled=False):
         loss = self.loss(model, x, y)
         gain = (lambda logits: -loss(logits)) if self.targeted else loss
         return reduce(partial(self._worse, model, gain, y), (self._climb(model, gain, x, gen, amp) for _ in range(self.restarts)))
