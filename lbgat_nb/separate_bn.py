@@ -15,15 +15,17 @@ from .data import InputError
 # %% auto #0
 __all__ = ['separate_bn', 'by_input']
 
-# %% ../nbs/01c_separate_bn.ipynb #7251badf
+# %% ../nbs/01c_separate_bn.ipynb #65e26ef2
 def separate_bn(
     model:nn.Module, # Any network with batch norm
 ) -> tuple[nn.Module,nn.Module]: # `robust`, which is `model` itself, and `natural`, the branch for clean images
-    "Two branches of one network: all weights are shared but those of batch norm, of which each has its own (table 2 †). Raises `InputError` if there is no batch norm."
+    "Two branches of one network: all weights are shared but those of batch norm, of which each has its own (table 2 †). Each knows its `branch`, for the header of files. Raises `InputError` if there is no batch norm."
     norms = [m for m in model.modules() if isinstance(m, _BatchNorm)]
     if not norms: raise InputError("The network has no batch norm, so its two branches would be the same: give one that has")
     own = {id(p) for m in norms for p in m.parameters()}
-    return model, deepcopy(model, {id(p): p for p in model.parameters() if id(p) not in own})
+    natural = deepcopy(model, {id(p): p for p in model.parameters() if id(p) not in own})
+    model.branch,natural.branch = 'robust','natural'
+    return model, natural
 
 # %% ../nbs/01c_separate_bn.ipynb #90042e99
 def by_input(

@@ -10,5 +10,6 @@ if [ -z "${VIRTUAL_ENV:-}" ]; then
 fi
 python -m pip install --quiet --editable '.[dev]'
 
+export PYTHONWARNINGS='ignore:`torch.jit.script`:FutureWarning'    # timm's, which fastai imports where it is installed
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"    # nbdev_test runs as many notebooks at once as there are cores
 nbdev_test --do-print "$@"
