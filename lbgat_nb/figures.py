@@ -25,8 +25,13 @@ from .evaluate import _at_rest, _network
 # %% auto #0
 __all__ = ['plot_curves', 'plot_tradeoff', 'plot_logits', 'plot_black_box', 'plot_examples', 'plot_eps', 'plot_confusion']
 
-# %% ../nbs/06_figures.ipynb #f0375c5b
+# %% ../nbs/06_figures.ipynb #21ab139c
 _palette,_markers = sns.color_palette('colorblind'),'osD^vPX*<>'
+
+def _titled(fig, title):
+    "`fig` with a title, on more than one line where it is long"
+    if title: fig.suptitle(title, fontsize=11, wrap=True)
+    return fig
 
 _names = {'train_loss':'training loss of the method', 'valid_loss':'cross-entropy, clean validation images',
           'accuracy':'clean images', 'robust_accuracy':'under PGD-20'}
@@ -51,8 +56,7 @@ def plot_curves(
     if 'robust_accuracy' in log:
         best = log.loc[log.robust_accuracy.idxmax()]
         below.plot(best.epoch, best.robust_accuracy, 'o', ms=11, mfc='none', mec=_palette[3], mew=1.5)
-    fig.suptitle(title)
-    return fig
+    return _titled(fig, title)
 
 # %% ../nbs/06_figures.ipynb #766f9ac0
 def _check_percent(table, *columns, text=()):
@@ -88,7 +92,7 @@ def _name_points(ax, points, names, height):
         ax.annotate(names[i], xy=points[i], xytext=(1.06,slot), textcoords=ax.get_yaxis_transform(), va='center', annotation_clip=False,
                     arrowprops=dict(arrowstyle='-', color='0.6', lw=.6, shrinkA=1, shrinkB=4))
 
-# %% ../nbs/06_figures.ipynb #92482467
+# %% ../nbs/06_figures.ipynb #a07c2e4c
 def plot_tradeoff(
     table:pd.DataFrame,                # Columns `method`, `clean`, `robust` in percent; optional: `group`, and `clean_lo`, `clean_hi`, `robust_lo`, `robust_hi`
     reference:pd.DataFrame|None=None,  # Points to compare with, the same columns; drawn hollow
@@ -112,10 +116,10 @@ def plot_tradeoff(
                     label=', '.join(o for o in (group,name) if o))
     ax.margins(.1)
     _name_points(ax, every[['clean','robust']].to_numpy(), every.method.tolist(), height)
-    ax.set(xlabel='clean accuracy in %', ylabel=f'accuracy under {attack} in %', title=title)
+    ax.set(xlabel='clean accuracy in %', ylabel=f'accuracy under {attack} in %')
     ax.grid(alpha=.3)
     if ax.get_legend_handles_labels()[1]: fig.legend(loc='outside lower center', ncols=2, frameon=False)
-    return fig
+    return _titled(fig, title)
 
 # %% ../nbs/06_figures.ipynb #c1720a3f
 def _attacked(model, x, y, attack, seed, bs=128):
@@ -159,30 +163,31 @@ def _clusters(ax, clean, adv, y, classes):
         centre = own[torch.cdist(own, own).sum(1).argmin()].tolist()
         ax.text(*centre, k, fontsize=13, weight='bold', ha='center', va='center', path_effects=[withStroke(linewidth=3, foreground='white')])
 
-# %% ../nbs/06_figures.ipynb #54c91404
+# %% ../nbs/06_figures.ipynb #bd96b3e6
 def plot_logits(
-    models:dict[str,nn.Module],       # A title for each network; they are drawn side by side
+    models:dict[str,nn.Module],       # Networks by name; they are drawn side by side
     x:torch.Tensor,                   # Clean images, `[0,1]`, NCHW
     y:torch.Tensor,                   # Labels, int64, N
     attack:Callable,                  # `attack(model, x, y) -> x_adv`, such as `pgd20()`
     classes:int|Sequence[int]|None=None, # Which classes; a number for so many at random, as in the paper; all if None
     perplexity:float=30.,             # Of t-SNE: about how many neighbours a point has
     seed:int=0,                       # Decides the classes, the attack's noise and the maps
+    title:str='',                     # Data, network and scale
 ) -> Figure:
     "t-SNE of the logits of clean and attacked images for each network (figures 3 and 4). Raises `InputError` for fewer points than `perplexity`."
     classes = _choose(plain(y).cpu(), classes, seed)
     keep = torch.isin(plain(y), torch.tensor(classes, device=y.device))
     x,y = x[keep],y[keep]
-    maps = {title: _map(torch.cat(_attacked(model, x, y, attack, seed)[1:]), perplexity, seed) for title,model in models.items()}
+    maps = {name: _map(torch.cat(_attacked(model, x, y, attack, seed)[1:]), perplexity, seed) for name,model in models.items()}
     fig,axs = plt.subplots(1, len(maps), figsize=(3.2*len(maps),3.7), squeeze=False, layout='constrained')
-    for ax,(title,points) in zip(axs[0], maps.items()):
+    for ax,(name,points) in zip(axs[0], maps.items()):
         _clusters(ax, points[:len(y)], points[len(y):], plain(y).cpu().numpy(), classes)
-        ax.set(title=title, xticks=[], yticks=[], xlabel='t-SNE of the logits')
+        ax.set(title=name, xticks=[], yticks=[], xlabel='t-SNE of the logits')
     marks = [axs[0,0].scatter([], [], color='0.3', marker=m) for m in 'ox']
     fig.legend(marks, ['clean','attacked'], loc='outside lower center', ncols=2, frameon=False)
-    return fig
+    return _titled(fig, title)
 
-# %% ../nbs/06_figures.ipynb #255ebb60
+# %% ../nbs/06_figures.ipynb #a7b129e3
 def plot_black_box(
     table:pd.DataFrame, # Columns `method`, `source` (`natural`, or the name of a robust source), `white_box` and `black_box` in percent
     title:str='',       # Data, network and scale
@@ -200,12 +205,12 @@ def plot_black_box(
         if len(some): ax.text(some.mean(), 1.02, f'from a {name} source', ha='center', transform=ax.get_xaxis_transform())
     if 0<n<len(t): ax.axvline(at[n]-.75, color=_palette[3], lw=2)
     ax.set_xticks(at, t.method, rotation=40, ha='right', rotation_mode='anchor')
-    ax.set_ylabel('accuracy in %'); ax.set_title(title, pad=24)
+    ax.set_ylabel('accuracy in %')
     ax.margins(x=.02, y=.1); ax.spines[['top','right']].set_visible(False)
     fig.legend(loc='outside lower center', ncols=2, frameon=False)
-    return fig
+    return _titled(fig, title)
 
-# %% ../nbs/06_figures.ipynb #9554af50
+# %% ../nbs/06_figures.ipynb #c6eb294f
 def _class_names(vocab, n):
     "Names of the `n` classes, their indices where there is no `vocab`"
     if vocab is not None and len(vocab)!=n: raise InputError(f"The network has {n} classes, and vocab has {len(vocab)} names: give one for each class")
@@ -225,6 +230,7 @@ def plot_examples(
     attack:Callable,   # `attack(model, x, y) -> x_adv`
     vocab:Sequence[str]|None=None, # Names of the classes; their indices if None
     seed:int=0,        # Of the attack's noise
+    title:str='',      # Data, network and scale
 ) -> Figure:           # A column an image
     "Each image, the change magnified, and the adversarial example, with the predicted class and its probability; wrong ones are bold"
     if len(x)>8 or x.shape[1] not in (1,3): raise InputError(f"A row holds at most 8 images of one or three channels, and these are {tuple(x.shape)}: choose some of them")
@@ -239,9 +245,9 @@ def plot_examples(
             ax.imshow(image.permute(1,2,0), cmap='gray', vmin=0, vmax=1, interpolation='nearest')
             ax.set(xticks=[], yticks=[])
     for row,logits in ((axs[0],clean), (axs[2],adv)): _verdicts(row, logits, plain(y), vocab)
-    return fig
+    return _titled(fig, title)
 
-# %% ../nbs/06_figures.ipynb #326a9a93
+# %% ../nbs/06_figures.ipynb #479d6b4d
 def plot_eps(
     table:pd.DataFrame,         # A row a point: columns `model`, `eps` in pixel units, `accuracy` in percent; optional: its interval, `lo` and `hi`
     eps_train:float|None=None,  # The ε of training, marked by a line; none if None
@@ -257,11 +263,11 @@ def plot_eps(
         if bands: ax.fill_between(t.eps, t.lo, t.hi, color=color, alpha=.2, lw=0)
         ax.plot(t.eps, t.accuracy, color=color, marker=marker, ms=5, label=name)
     if eps_train is not None: ax.axvline(eps_train, color='0.4', ls='--', lw=1, label='ε of training', zorder=0)
-    ax.set(xlabel='ε, in pixel units', ylabel=f'accuracy under {attack} in %', ylim=(0,102), title=title)
+    ax.set(xlabel='ε, in pixel units', ylabel=f'accuracy under {attack} in %', ylim=(0,102))
     ax.grid(alpha=.3); ax.legend(frameon=False)
-    return fig
+    return _titled(fig, title)
 
-# %% ../nbs/06_figures.ipynb #2fd482c7
+# %% ../nbs/06_figures.ipynb #8fdf14d5
 def _confusion(logits, y):
     "Answers to each true class in percent; a class without images gets a row of NaN"
     counts = torch.bincount(logits.shape[1]*y + logits.argmax(1), minlength=logits.shape[1]**2).view(-1, logits.shape[1])
@@ -274,6 +280,7 @@ def plot_confusion(
     attack:Callable,     # `attack(model, x, y) -> x_adv`
     vocab:Sequence[str]|None=None, # Names of the classes; their indices if None
     seed:int=0,          # Of the attack's noise
+    title:str='',        # Data, network and scale
 ) -> Figure:
     "Confusion matrices on clean images and under attack; rows are true classes and sum to 100 %"
     _,*logits = _attacked(model, x, y, attack, seed)
@@ -287,4 +294,4 @@ def plot_confusion(
         ax.set(title=name, ylabel='true class'); ax.tick_params(axis='y', rotation=0)
     axs[1].set_xlabel('answer')
     fig.colorbar(axs[0].collections[0], ax=axs, orientation='horizontal', label='% of the true class', aspect=40)
-    return fig
+    return _titled(fig, title)
