@@ -301,7 +301,7 @@ def _metrics_of(attack, metrics):
     if 'worst case' in metrics and not isinstance(attack, PGD): raise InputError("The iterates of an attack that is not a PGD are not known: use another metric than 'worst case'")
     return metrics
 
-# %% ../nbs/05_evaluate.ipynb #08b3c65a
+# %% ../nbs/05_evaluate.ipynb #d91b6285
 def _name(o): return getattr(o, '__name__', type(o).__name__)
 
 def _settings(attack, seed, bs):
@@ -309,8 +309,8 @@ def _settings(attack, seed, bs):
     if attack is _clean: return dict(bs=bs)
     if _is_authors(attack): return dict(version=attack.keywords['version'], seed=seed, bs=bs)
     own = dict(step=attack.step, steps=attack.steps, loss=_name(attack.loss), start=_name(attack.start), norm=str(attack.norm),
-               momentum=attack.momentum, restarts=attack.restarts) if isinstance(attack, PGD) else dict(attack=_name(attack))
-    return dict(**own, seed=seed, bs=bs)
+               momentum=attack.momentum, restarts=attack.restarts) if isinstance(attack, PGD) else {'attack':_name(attack), **getattr(attack, 'settings', {})}
+    return {**own, 'seed':seed, 'bs':bs}
 
 def _about_data(dl, x, y, part):
     ds = getattr(dl, 'dataset', dl)
@@ -347,11 +347,11 @@ def _attack_all(model, attack, x, y, eps, seed, bs, device, name, progress):
     right = {k: torch.cat([o[k].cpu() for o in scores]) for k in scores[0]}
     return right, dict(settings=_settings(attack, seed, bs), seconds=round(time.perf_counter()-start, 3))
 
-# %% ../nbs/05_evaluate.ipynb #4466ff16
+# %% ../nbs/05_evaluate.ipynb #3d6638d7
 def _known(attack):
-    "Do its settings say all about `attack`? They do for the attacks of this library."
+    "Do its settings say all about `attack`? They do for the attacks of this library, and for those that have `settings`."
     if type(attack) is PGD: return all(getattr(o, '__module__', '')==PGD.__module__ for o in (attack.loss, attack.start, attack.norm))
-    return attack is _clean or _is_authors(attack)
+    return attack is _clean or _is_authors(attack) or isinstance(getattr(attack, 'settings', None), dict)
 
 def read_results(
     folder:str|Path, # A run's folder, or any that `evaluate` was given
