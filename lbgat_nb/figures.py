@@ -210,7 +210,7 @@ def plot_black_box(
     fig.legend(loc='outside lower center', ncols=2, frameon=False)
     return _titled(fig, title)
 
-# %% ../nbs/06_figures.ipynb #c6eb294f
+# %% ../nbs/06_figures.ipynb #2fab523b
 def _class_names(vocab, n):
     "Names of the `n` classes, their indices where there is no `vocab`"
     if vocab is not None and len(vocab)!=n: raise InputError(f"The network has {n} classes, and vocab has {len(vocab)} names: give one for each class")
@@ -238,7 +238,7 @@ def plot_examples(
     x,vocab = plain(x).cpu(),_class_names(vocab, clean.shape[1])
     magnified = max(1, int(0.5/max((x_adv-x).abs().max().item(), 1e-6)))
     rows = {'clean':x, f'change ×{magnified}':(0.5+magnified*(x_adv-x)).clamp(0,1), 'attacked':x_adv}
-    fig,axs = plt.subplots(3, len(x), figsize=(0.6+1.05*len(x),4.6), squeeze=False, layout='constrained')
+    fig,axs = plt.subplots(3, len(x), figsize=(max(3, 0.6+1.05*len(x)),4.6), squeeze=False, layout='constrained')
     for row,(name,images) in zip(axs, rows.items()):
         row[0].set_ylabel(name, fontsize=11)
         for ax,image in zip(row, images):
