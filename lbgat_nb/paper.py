@@ -365,12 +365,12 @@ def run_row(
         _evaluate(s, scale, root, row.attack, source, dls, progress)
     return found(row, scale, root)
 
-# %% ../nbs/07b_paper.ipynb #65a441de
+# %% ../nbs/07b_paper.ipynb #8e657b67
 def _records(row, s, scale, root):
     "The records of a row for one seed, clean and robust; None unless both exist"
     source = row.source and model_folder(row_settings(row.source, row.data, scale, s.seed), scale, root).name
     attack = f'{row.attack} from {source}' if source else row.attack
-    known = {r['attack']: r for r in read_results(model_folder(s, scale, root)) if r.get('title')=='best'}
+    known = {r['attack']: r for r in read_results(model_folder(s, scale, root)) if r.get('title')=='best' and r['eps'] in (0,s.eps)}
     return {'clean':known['clean'], 'robust':known[attack]} if {'clean',attack} <= known.keys() else None
 
 def found(
