@@ -228,6 +228,16 @@ def to_bf16(self:Learner):
     "Train in bfloat16 mixed precision, on any device"
     return self.add_cb(DeviceMixedPrecision(AMPMode.BF16))
 
+# %% ../nbs/04_training.ipynb #db158660
+@patch
+def to_compiled(self:Learner, dynamic:bool=True, **kwargs):
+    "Compile the networks of this `Learner` in place; `dynamic` and `kwargs` go to `torch.compile`"
+    config = torch._dynamo.config
+    config.recompile_limit = max(config.recompile_limit, 32)   # two networks, each in several modes and precisions
+    nets = self.model.children() if isinstance(self.model, BoundaryPair) else [self.model]
+    for net in nets: net.compile(dynamic=dynamic, **kwargs)
+    return self
+
 # %% ../nbs/04_training.ipynb #4c6b1f63
 @contextmanager
 def _plain_learner(learn):

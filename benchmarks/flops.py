@@ -1,0 +1,25 @@
+"Floating-point operations of a step, counted by PyTorch on tensors without data"
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils.flop_counter import FlopCounterMode
+from lbgat_nb.models import create_model
+
+def passes(name, n_out=10):
+    "GFLOP an image of a forward pass, of a backward pass to the image alone, and of one to the weights too"
+    with FakeTensorMode():
+        net,x = create_model(name, n_out),torch.rand(1, 3, 32, 32, requires_grad=True)
+        def count(f):
+            with FlopCounterMode(display=False) as counter: f()
+            return counter.get_total_flops()/1e9
+        forward = count(lambda: net(x))
+        to_image = count(lambda: torch.autograd.grad(net(x).sum(), x)) - forward
+        both = count(lambda: net(x.detach()).sum().backward()) - forward
+    return dict(forward=forward, to_image=to_image, to_weights=both)
+
+def step(robust, natural, alpha, steps=10, plain=False):
+    "GFLOP an image of one training step: of the plain schedule, or what the maths needs"
+    r,n = passes(robust),passes(natural)
+    attack = steps*(r['forward']+r['to_image']) + (steps if plain else 1)*r['forward']   # the last: the clean answer
+    learn = r['forward']+r['to_weights']
+    clean = learn if plain or alpha else r['forward']
+    return attack + learn + clean + n['forward'] + n['to_weights']

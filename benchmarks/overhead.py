@@ -1,0 +1,57 @@
+"What a step spends outside the models: the Learner, its callbacks, the loader, the logging, the progress bar"
+import cProfile, contextlib, io, pstats, time
+from pathlib import Path
+import torch
+from torch import nn
+from lbgat_nb.attacks import kl_loss, train_attack
+from lbgat_nb.models import BoundaryPair
+from lbgat_nb.objectives import lbgat_trades
+from .steps import batch, learner, networks
+from .timing import compare
+
+parts = {'loader':('data/load.py','data/core.py','lbgat_nb/data.py'), 'optimiser':('fastai/optimizer.py',), 'logging':('fastprogress','callback/progress.py'),
+         'callbacks and events':('fastai/learner.py','callback/core.py','fastcore/'), 'our callback and attack':('lbgat_nb/training.py','lbgat_nb/attacks.py','lbgat_nb/objectives.py','lbgat_nb/models.py')}
+
+def profiled(n=50, bs=16, steps=10):
+    "Milliseconds a step that Python code of each part takes itself, on a network that computes next to nothing"
+    tiny = lambda: nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 10))
+    torch.manual_seed(0)
+    learn = learner((tiny(), tiny()), *batch(n*bs), bs=bs, steps=steps)
+    profile = cProfile.Profile()
+    with contextlib.redirect_stdout(io.StringIO()):
+        learn.fit(1, 0.01)
+        start = time.perf_counter(); learn.fit(1, 0.01); whole = time.perf_counter()-start
+        profile.runcall(learn.fit, 1, 0.01)
+    own = dict.fromkeys([*parts, 'arithmetic, the rest'], 0.)
+    for (file,*_),(_,_,seconds,*_) in pstats.Stats(profile).stats.items():
+        part = next((name for name,files in parts.items() if any(f in Path(file).as_posix() for f in files)), 'arithmetic, the rest')
+        own[part] += 1000*seconds/n
+    return dict(what='profile of a step', n=n, bs=bs, steps=steps, ms=1000*whole/n, profiled_ms=own)
+
+def bare(nets, x, y, n, alpha=0.):
+    "`n` steps with the library's attack, pair and objective, and no `Learner`"
+    objective,attack = lbgat_trades(alpha),train_attack(kl_loss)
+    pair = BoundaryPair(*nets, objective.passes, objective.no_grad).train().to(memory_format=torch.channels_last)
+    opt = torch.optim.SGD(pair.parameters(), lr=0.01, momentum=0.9, weight_decay=2e-4)
+    def run():
+        for xb,yb in zip(x.chunk(n), y.chunk(n)):
+            x_adv = attack(pair.robust, xb, yb)
+            opt.zero_grad()
+            objective(pair(xb, x_adv), yb).backward()
+            opt.step()
+    return run
+
+def whole(n=4, bs=64, rounds=5, device='cpu', models=('wrn_10_1','resnet10_w8')):
+    "An epoch of `Learner.fit` with its table and loader against the same steps without, on small but real networks"
+    x,y = batch(n*bs, device=device)
+    learn = learner(networks(*models, device=device), x, y, bs=bs)
+    def fit():
+        with contextlib.redirect_stdout(io.StringIO()): learn.fit(1, 0.01)
+    return compare('outside the models', {'bare steps': bare(networks(*models, device=device), x, y, n), 'Learner.fit': fit}, 'bare steps', rounds, models=list(models), bs=bs, steps=n, device=device)
+
+def overhead(rounds=5, device='cpu'):
+    "Both measurements"
+    profile = profiled()
+    print(f"\nprofile of a step of {profile['ms']:.1f} ms on networks of next to nothing")
+    for part,ms in profile['profiled_ms'].items(): print(f'  {part:26} {ms:6.2f} ms in Python code of its own, profiled')
+    return [profile, whole(rounds=rounds, device=device)]

@@ -1,0 +1,72 @@
+"The training step: the library's, in a real `Learner`, against the plain schedule"
+import torch
+from contextlib import ExitStack
+from fastai.callback.core import Callback, CancelValidException
+from fastai.learner import Learner
+from lbgat_nb.data import ImageTensors, TensorDataLoaders
+from lbgat_nb.models import create_model
+from lbgat_nb.objectives import lbgat_trades
+from lbgat_nb.training import LBGAT
+from . import plain
+from .timing import compare
+
+class NoValidation(Callback):
+    def before_validate(self): raise CancelValidException
+
+def networks(robust, natural, c_in=3, device='cpu'):
+    torch.manual_seed(0)
+    return [create_model(name, 10, c_in).to(device) for name in (robust, natural)]
+
+def batch(bs, size=32, c_in=3, device='cpu'):
+    torch.manual_seed(1)
+    return torch.rand(bs, c_in, size, size, device=device), torch.randint(0, 10, (bs,), device=device)
+
+def learner(nets, x, y, alpha=0., bs=None, cbs=(), **kwargs):
+    "A `Learner` for LBGAT+TRADES whose training data are these images, already on the device"
+    ds = ImageTensors(x, y, [str(i) for i in range(10)])
+    dls = TensorDataLoaders.from_parts(ds, ds, ds, bs=bs or len(x), device=x.device)
+    method = LBGAT(nets[1], lbgat_trades(alpha), verbose=False, **kwargs)
+    return Learner(dls, nets[0], cbs=[method, NoValidation(), *cbs])
+
+def epoch(learn):
+    "One pass over the training data, silently"
+    with learn.no_bar(), learn.no_logging(): learn.fit(1, 0.01)
+
+def ours(models, data, alpha, switch=lambda learn: learn, steps=10, **kwargs):
+    "A function that takes one step of the library"
+    learn = switch(learner(networks(*models, c_in=data[0].shape[1], device=data[0].device), *data, alpha=alpha, steps=steps, **kwargs))
+    return lambda: epoch(learn)
+
+def theirs(models, data, alpha, tf32=False, steps=10):
+    "A function that takes one step of the plain schedule"
+    x,y = data
+    robust,natural = networks(*models, c_in=x.shape[1], device=x.device)
+    opt = torch.optim.SGD([*robust.parameters(), *natural.parameters()], lr=0.01, momentum=0.9, weight_decay=2e-4)
+    def run():
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
+        plain.step(robust, natural, opt, x, y, 0.001*torch.randn_like(x), alpha=alpha, steps=steps)
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+    return run
+
+def training_step(models=('wrn_16_2','resnet18_lbgat_w16'), bs=32, rounds=5, device='cpu', compiled=False):
+    "Ours in each precision against the plain schedule, for α=0 and α=6"
+    data = batch(bs, device=device)
+    def ways(alpha):
+        yield 'plain schedule', theirs(models, data, alpha)
+        if device=='cuda': yield 'plain schedule, TF32', theirs(models, data, alpha, tf32=True)
+        yield 'same bits', ours(models, data, alpha, channels_last=False)
+        yield 'channels_last', ours(models, data, alpha, channels_last=True)
+        yield 'bf16', ours(models, data, alpha, lambda learn: learn.to_bf16(), channels_last=False)
+        yield 'bf16, channels_last', ours(models, data, alpha, lambda learn: learn.to_bf16())
+        if compiled: yield 'bf16, channels_last, compiled', ours(models, data, alpha, lambda learn: learn.to_bf16().to_compiled())
+    base = 'plain schedule, TF32' if device=='cuda' else 'plain schedule'
+    return [compare('training step', dict(ways(alpha)), base, rounds, models=list(models), bs=bs, alpha=alpha, device=device) for alpha in (0., 6.)]
+
+def scaling(rounds=3, device='cpu', robust='wrn_10_{}', natural='resnet10_w8', bs=16):
+    "What a step costs as batch size, width, attack steps and image size grow, for both schedules"
+    def one(varies, value, width=1, bs=bs, steps=10, size=32):
+        models,data = (robust.format(width),natural),batch(bs, size, device=device)
+        ways = dict(plain=theirs(models, data, 0., steps=steps), ours=ours(models, data, 0., steps=steps))
+        return compare('cost', ways, 'plain', rounds, varies=varies, value=value, device=device)
+    sweeps = dict(bs=(4,16,64), width=(1,2,4), steps=(1,5,10), size=(8,16,32,64))
+    return [one(name, v, **{name: v}) for name,values in sweeps.items() for v in values]

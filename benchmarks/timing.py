@@ -1,0 +1,43 @@
+"Times of several ways to do one thing, round by round, so that what else the machine does falls on all of them alike"
+import os, platform, time
+from pathlib import Path
+from statistics import median
+import torch
+
+def synchronize():
+    if torch.cuda.is_available(): torch.cuda.synchronize()
+
+def interleaved(ways, rounds=5, warmup=1):
+    "Seconds of each of `ways` (name: function) in each round; every other round goes through them backwards"
+    for _ in range(warmup):
+        for f in ways.values(): f()
+    seconds = {name: [] for name in ways}
+    for i in range(rounds):
+        for name in (list(ways) if i%2==0 else reversed(ways)):
+            synchronize(); start = time.perf_counter()
+            ways[name](); synchronize()
+            seconds[name].append(time.perf_counter()-start)
+    return seconds
+
+def against(seconds, base):
+    "For each way: its median time, and how many times faster than `base` it is: the median over rounds, the least, the most, and the ratio of minima"
+    def row(name):
+        ratios = sorted(b/s for b,s in zip(seconds[base], seconds[name]))
+        return dict(seconds=median(seconds[name]), ratio=median(ratios), low=ratios[0], high=ratios[-1], minima=min(seconds[base])/min(seconds[name]))
+    return {name: row(name) for name in seconds}
+
+def compare(what, ways, base, rounds=5, **facts):
+    "`interleaved` and `against` in one, printed and as a record"
+    rows = against(interleaved(ways, rounds), base)
+    print(f'\n{what}', *(f'{k}={v}' for k,v in facts.items()), flush=True)
+    for name,r in rows.items(): print(f"  {name:28} {r['seconds']:9.4f} s   ×{r['ratio']:.2f}  ({r['low']:.2f} to {r['high']:.2f}; minima {r['minima']:.2f})", flush=True)
+    return dict(what=what, base=base, rounds=rounds, **facts, rows=rows)
+
+def machine():
+    "What the figures depend on"
+    info = Path('/proc/cpuinfo')
+    names = {l.split(':')[1].strip() for l in info.read_text().splitlines() if l.startswith('model name')} if info.exists() else {platform.processor()}
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return dict(cpu=', '.join(names), cores=os.cpu_count(), threads=torch.get_num_threads(), instructions=torch.backends.cpu.get_cpu_capability(),
+                load=[round(o, 1) for o in os.getloadavg()], gpu=gpu, tf32=torch.backends.cuda.matmul.allow_tf32, cudnn_benchmark=torch.backends.cudnn.benchmark,
+                python=platform.python_version(), torch=torch.__version__, system=platform.system())
