@@ -118,7 +118,7 @@ class BlackBox:
         "Examples of the attack on `source`; `model` is not looked at"
         with _at_rest(self.source): return self.attack(self.source, x, y)
 
-# %% ../nbs/05c_transfer.ipynb #ff000519
+# %% ../nbs/05c_transfer.ipynb #acf7ec10
 def transfer_table(
     records:list[dict], # What `transfer` returned, for one attack
 ) -> pd.DataFrame:      # Sources as rows, targets as columns, accuracy in per cent
@@ -136,7 +136,7 @@ def plot_transfer(
     fig,ax = plt.subplots(figsize=(2.2+1.1*len(table.columns), 1.4+.7*len(table)))
     sns.heatmap(table, annot=True, fmt='.1f', vmin=0, vmax=100, cmap='viridis', ax=ax, linewidths=1, cbar_kws=dict(label='accuracy %'))
     for row,source in enumerate(table.index):
-        if source in table.columns: ax.add_patch(plt.Rectangle((list(table.columns).index(source), row), 1, 1, fill=False, ec='crimson', lw=2.5))
+        if source in table.columns: ax.add_patch(plt.Rectangle((list(table.columns).index(source), row), 1, 1, fill=False, ec='crimson', lw=2.5, clip_on=False))
     ax.set(xlabel='target: who has to answer', ylabel='source: who was attacked', title=title)
     ax.tick_params(axis='y', rotation=0)
     fig.tight_layout()
