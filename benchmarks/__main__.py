@@ -1,4 +1,5 @@
-"""Measure the library: python -m benchmarks [what ...]; prints tables, and writes them as JSON.
+"""Measure the library: python -m benchmarks [what ...]; prints tables, and writes them as JSON,
+where what was measured before stays, if it was not measured again.
 
 step: the training step against the plain schedule; cost: as batch size, width, steps and image size grow; attack: PGD-20 against other loops
 (torchattacks and foolbox too, where they are installed); memory; overhead: what a step spends outside the models; roofline; precision: half precision in the attack
@@ -59,4 +60,6 @@ if gpu:
     for r in records:
         if r['what']=='training step':
             for row in r['rows'].values(): row['share_of_peak'] = step_flops(*models, r['alpha'])*1e9*r['bs']/row['seconds']/0.8e15
-with atomic(Path(a.out)) as f: f.write_text(json.dumps(records, indent=1)+'\n')
+measured = {r['what'] for r in records}
+kept = [r for r in (json.loads(Path(a.out).read_text()) if Path(a.out).exists() else []) if r['what'] not in measured]
+with atomic(Path(a.out)) as f: f.write_text(json.dumps(kept+records, indent=1)+'\n')

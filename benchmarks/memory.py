@@ -1,16 +1,23 @@
 "Peak memory of a training step and of an attack, each measured in a process of its own"
-import json, resource, subprocess, sys
+import json, re, subprocess, sys
+from pathlib import Path
 import torch
 from lbgat_nb.attacks import kl_loss, train_attack
 from . import plain
 from .steps import batch, networks, ours, theirs
 
 def peak(device):
-    "Bytes at the peak: of the graphics memory, or of the process"
-    return torch.cuda.max_memory_allocated() if device=='cuda' else 1024*resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    "Bytes at the peak since the last call: of the graphics memory, or of the process (as Linux counts them)"
+    if device=='cuda':
+        used = torch.cuda.max_memory_allocated()
+        torch.cuda.reset_peak_memory_stats()
+        return used
+    used = int(re.search(r'VmHWM:\s+(\d+)', Path('/proc/self/status').read_text())[1])*1024
+    Path('/proc/self/clear_refs').write_text('5')   # from now on
+    return used
 
 def measure(what, models, bs, alpha, device):
-    "Peak before the work and after it, in this process"
+    "What this process holds before the work, and its peak during it"
     x,y = batch(bs, device=device)
     robust = networks(*models, device=device)[0]
     run = {'plain step': lambda: theirs(models, (x,y), alpha)(),
@@ -18,7 +25,7 @@ def measure(what, models, bs, alpha, device):
            'our step, bf16': lambda: ours(models, (x,y), alpha, lambda learn: learn.to_bf16())(),
            'plain attack': lambda: plain.attack(robust, x, y, 0.001*torch.randn_like(x)),
            'our attack': lambda: train_attack(kl_loss)(robust, x, y)}[what]
-    before = peak(device)
+    peak(device); before = peak(device)
     run()
     return dict(before=before, after=peak(device))
 

@@ -21,11 +21,11 @@ def batch(bs, size=32, c_in=3, device='cpu'):
     torch.manual_seed(1)
     return torch.rand(bs, c_in, size, size, device=device), torch.randint(0, 10, (bs,), device=device)
 
-def learner(nets, x, y, alpha=0., bs=None, cbs=(), **kwargs):
-    "A `Learner` for LBGAT+TRADES whose training data are these images, already on the device"
+def learner(nets, x, y, alpha=0., objective=None, bs=None, cbs=(), **kwargs):
+    "A `Learner` for LBGAT+TRADES, or another objective, whose training data are these images, already on the device"
     ds = ImageTensors(x, y, [str(i) for i in range(10)])
     dls = TensorDataLoaders.from_parts(ds, ds, ds, bs=bs or len(x), device=x.device)
-    method = LBGAT(nets[1], lbgat_trades(alpha), verbose=False, **kwargs)
+    method = LBGAT(nets[1], objective or lbgat_trades(alpha), verbose=False, **kwargs)
     return Learner(dls, nets[0], cbs=[method, NoValidation(), *cbs])
 
 def epoch(learn):

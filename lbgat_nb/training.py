@@ -48,7 +48,7 @@ class MethodLoss(nn.Module):
     @reduction.setter
     def reduction(self, v): self.base.reduction = v
 
-# %% ../nbs/04_training.ipynb #364e9b96
+# %% ../nbs/04_training.ipynb #dfd57f76
 class AdversarialTraining(Callback):
     "Trains the `Learner`'s model by any `Objective` on adversarial examples made in each step"
     order,run_valid = MixedPrecision.order-1,False
@@ -81,7 +81,9 @@ class AdversarialTraining(Callback):
         if getattr(self.learn.loss_func, 'objective', None) is not self.objective:
             raise InputError(f"{type(self).__name__} has to be there when the Learner is made: Learner(dls, model, cbs={type(self).__name__}(...))")
         if self.learn.opt is not None: _check_optimized(self.learn)
-        if self.channels_last or (self.channels_last is None and _likes_channels_last(self.learn)): self.model.to(memory_format=torch.channels_last)
+        last = self.channels_last
+        if last is None: last = _likes_channels_last(*self.model.children(), half=hasattr(self.learn, 'mixed_precision'))
+        if last: self.model.to(memory_format=torch.channels_last)
 
     def after_fit(self): self.model.to(memory_format=torch.contiguous_format)
 
@@ -140,12 +142,11 @@ def _check_optimized(learn):
     missing = [n for n,p in learn.model.named_parameters() if p.requires_grad and id(p) not in known]
     if missing: raise InputError(f"The optimiser does not know {len(missing)} parameters of the pair (first: {missing[0]}): pass opt_func a function that makes the optimiser, not an optimiser made earlier")
 
-# %% ../nbs/04_training.ipynb #9bd292f7
-def _likes_channels_last(learn):
-    "Are both networks of this library and for colour images, on a device where the order of channels pays?"
-    pair = learn.model
-    colour = all(isinstance(o, (WideResNet, ResNet)) and o.c_in>1 for o in (pair.robust, pair.natural) if o is not None)
-    return colour and (next(pair.parameters()).device.type=='cpu' or hasattr(learn, 'mixed_precision'))
+# %% ../nbs/04_training.ipynb #55958d13
+def _likes_channels_last(*nets, half=False):
+    "Are all `nets` this library's and for colour images, on a device where the order of channels pays?"
+    ours = all(isinstance(o, (WideResNet, ResNet)) and o.c_in>1 for o in nets)
+    return ours and (half or next(nets[0].parameters()).device.type=='cpu')
 
 # %% ../nbs/04_training.ipynb #86eb4e45
 class LBGAT(AdversarialTraining):
