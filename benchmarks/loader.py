@@ -3,7 +3,7 @@
 
 Takes the folder that holds `cifar10/` (an image folder of all of CIFAR-10) and `tiny-imagenet-200/`; from the first it makes the official
 Python batches, which torchvision can read. Prints tables and writes a JSON file. Both loaders run in turns, in one process."""
-import argparse, json, os, pickle, resource, shutil, subprocess, sys, tempfile, time
+import argparse, json, os, pickle, re, shutil, subprocess, sys, tempfile, time
 from pathlib import Path
 from statistics import median
 
@@ -59,12 +59,12 @@ def throughput(root: Path, rounds: int, bs: int = 128) -> dict:
 
 def open_once(name: str, folder: str):
     "Open a data set in this process and print what it took, as JSON."
-    rss = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/1024    # MB on Linux
-    before, start = rss(), time.perf_counter()
+    def peak(): return int(re.search(r'VmHWM:\s+(\d+)', Path('/proc/self/status').read_text())[1])/1e3    # MB; getrusage would begin with the parent's
+    before, start = peak(), time.perf_counter()
     dls = dict(cifar10=cifar10_dls, tinyimagenet=tinyimagenet_dls)[name](folder, device='cpu')
     took = time.perf_counter() - start
     tensors = [o for dl in dls.loaders for o in dl.dataset.tensors]
-    print(json.dumps(dict(seconds=took, peak_mb=rss() - before, tensors_mb=sum(o.numel()*o.element_size() for o in tensors)/1e6,
+    print(json.dumps(dict(seconds=took, peak_mb=peak() - before, tensors_mb=sum(o.numel()*o.element_size() for o in tensors)/1e6,
                           images=sum(len(dl.dataset) for dl in dls.loaders), fingerprint=dls.fingerprint)))
 
 
