@@ -22,7 +22,7 @@ from .timing import machine
 p = argparse.ArgumentParser(prog='python -m benchmarks', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 p.add_argument('what', nargs='*', help='default: step cost attack memory overhead roofline')
 p.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
-p.add_argument('--robust', help='robust network; default: wrn_34_10 on a GPU, wrn_16_2 on a CPU')
+p.add_argument('--robust', help='robust network; default: wrn_34_10 on a GPU, wrn_10_2 on a CPU')
 p.add_argument('--natural', help='natural network; default: resnet18_lbgat, on a CPU a quarter as wide')
 p.add_argument('--bs', type=int, help='default: 128 on a GPU, 32 on a CPU')
 p.add_argument('--rounds', type=int, default=5)
@@ -34,7 +34,7 @@ p.add_argument('--out', default='benchmarks.json', help='where the JSON goes')
 a = p.parse_args()
 
 gpu = a.device=='cuda'
-models = (a.robust or ('wrn_34_10' if gpu else 'wrn_16_2'), a.natural or ('resnet18_lbgat' if gpu else 'resnet18_lbgat_w16'))
+models = (a.robust or ('wrn_34_10' if gpu else 'wrn_10_2'), a.natural or ('resnet18_lbgat' if gpu else 'resnet18_lbgat_w16'))
 bs = a.bs or (128 if gpu else 32)
 torch.set_num_threads(a.threads)
 if gpu: torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.benchmark = True

@@ -6,14 +6,16 @@ from lbgat_nb.models import create_model
 
 def passes(name, n_out=10):
     "GFLOP an image of a forward pass, of a backward pass to the image alone, and of one to the weights too"
+    def count(f):
+        with FlopCounterMode(display=False) as counter: f()
+        return counter.get_total_flops()/1e9
     with FakeTensorMode():
-        net,x = create_model(name, n_out),torch.rand(1, 3, 32, 32, requires_grad=True)
-        def count(f):
-            with FlopCounterMode(display=False) as counter: f()
-            return counter.get_total_flops()/1e9
+        net,x = create_model(name, n_out),torch.rand(1, 3, 32, 32)
         forward = count(lambda: net(x))
-        to_image = count(lambda: torch.autograd.grad(net(x).sum(), x)) - forward
-        both = count(lambda: net(x.detach()).sum().backward()) - forward
+        both = count(lambda: net(x).sum().backward()) - forward
+        net.requires_grad_(False)
+        x.requires_grad_()
+        to_image = count(lambda: net(x).sum().backward()) - forward
     return dict(forward=forward, to_image=to_image, to_weights=both)
 
 def step(robust, natural, alpha, steps=10, plain=False):

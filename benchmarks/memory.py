@@ -29,7 +29,7 @@ def measure(what, models, bs, alpha, device):
     run()
     return dict(before=before, after=peak(device))
 
-def memory(models=('wrn_16_2','resnet18_lbgat_w16'), bs=64, device='cpu', threads=1):
+def memory(models=('wrn_10_2','resnet18_lbgat_w16'), bs=64, device='cpu', threads=1):
     "What each way of working adds to the memory of a process that holds models and images"
     rows = {}
     for what in ('plain step','our step','our step, bf16','plain attack','our attack'):

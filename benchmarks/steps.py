@@ -15,7 +15,7 @@ class NoValidation(Callback):
 
 def networks(robust, natural, c_in=3, device='cpu'):
     torch.manual_seed(0)
-    return [create_model(name, 10, c_in).to(device) for name in (robust, natural)]
+    with torch.device(device): return [create_model(name, 10, c_in) for name in (robust, natural)]
 
 def batch(bs, size=32, c_in=3, device='cpu'):
     torch.manual_seed(1)
@@ -42,13 +42,15 @@ def theirs(models, data, alpha, tf32=False, steps=10):
     x,y = data
     robust,natural = networks(*models, c_in=x.shape[1], device=x.device)
     opt = torch.optim.SGD([*robust.parameters(), *natural.parameters()], lr=0.01, momentum=0.9, weight_decay=2e-4)
+    def allow(flag):
+        if x.is_cuda: torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = flag
     def run():
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
+        allow(tf32)
         plain.step(robust, natural, opt, x, y, 0.001*torch.randn_like(x), alpha=alpha, steps=steps)
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+        allow(True)
     return run
 
-def training_step(models=('wrn_16_2','resnet18_lbgat_w16'), bs=32, rounds=5, device='cpu', compiled=False):
+def training_step(models=('wrn_10_2','resnet18_lbgat_w16'), bs=32, rounds=5, device='cpu', compiled=False):
     "Ours in each precision against the plain schedule, for α=0 and α=6"
     data = batch(bs, device=device)
     def ways(alpha):
@@ -62,7 +64,7 @@ def training_step(models=('wrn_16_2','resnet18_lbgat_w16'), bs=32, rounds=5, dev
     base = 'plain schedule, TF32' if device=='cuda' else 'plain schedule'
     return [compare('training step', dict(ways(alpha)), base, rounds, models=list(models), bs=bs, alpha=alpha, device=device) for alpha in (0., 6.)]
 
-def scaling(rounds=3, device='cpu', robust='wrn_10_{}', natural='resnet10_w8', bs=16):
+def scaling(rounds=3, device='cpu', robust='wrn_10_{}', natural='resnet10_w16', bs=16):
     "What a step costs as batch size, width, attack steps and image size grow, for both schedules"
     def one(varies, value, width=1, bs=bs, steps=10, size=32):
         models,data = (robust.format(width),natural),batch(bs, size, device=device)

@@ -142,11 +142,12 @@ def _check_optimized(learn):
     missing = [n for n,p in learn.model.named_parameters() if p.requires_grad and id(p) not in known]
     if missing: raise InputError(f"The optimiser does not know {len(missing)} parameters of the pair (first: {missing[0]}): pass opt_func a function that makes the optimiser, not an optimiser made earlier")
 
-# %% ../nbs/04_training.ipynb #55958d13
+# %% ../nbs/04_training.ipynb #7279512d
 def _likes_channels_last(*nets, half=False):
-    "Are all `nets` this library's and for colour images, on a device where the order of channels pays?"
+    "Are all `nets` this library's, for colour images and not too narrow, on a device where the order of channels pays?"
     ours = all(isinstance(o, (WideResNet, ResNet)) and o.c_in>1 for o in nets)
-    return ours and (half or next(nets[0].parameters()).device.type=='cpu')
+    narrow = any(m.in_channels<16 and m.kernel_size==(1,1) for o in nets for m in o.modules() if isinstance(m, nn.Conv2d))
+    return ours and not narrow and (half or next(nets[0].parameters()).device.type=='cpu')
 
 # %% ../nbs/04_training.ipynb #86eb4e45
 class LBGAT(AdversarialTraining):
