@@ -357,7 +357,7 @@ def run_row(
         _evaluate(s, scale, root, row.attack, source, dls, progress)
     return found(row, scale, root)
 
-# %% ../nbs/07b_paper.ipynb #8e657b67
+# %% ../nbs/07b_paper.ipynb #32c00f9f
 def _records(row, s, scale, root):
     "The records of a row for one seed, clean and robust; None unless both exist"
     source = row.source and model_folder(row_settings(row.source, row.data, scale, s.seed), scale, root).name
@@ -369,10 +369,10 @@ def found(
     row:Row,       # A row
     scale:str='tiny', # A key of `scales`
     root:str|Path='runs/paper', # Where the models are kept
-) -> dict|None:    # `clean` and `robust` in per cent, the mean over seeds; `ci95` of one seed's; `n` images; `seeds`; `records`
+) -> dict|None:    # `clean` and `robust` in per cent, the mean over seeds; `records`, a pair of them for each seed
     "What our runs of a row came to; None if it was not run"
     if row.reference: return None
     runs = [_records(row, row_settings(row.method, row.data, scale, seed), scale, root) for seed in row.seeds]
     if None in runs: return None
     mean = {k: 100*sum(r[k]['accuracy'] for r in runs)/len(runs) for k in ('clean','robust')}
-    return dict(**mean, n={k: runs[0][k]['n'] for k in mean}, ci95={k: [100*o for o in runs[0][k]['ci95']] for k in mean}, seeds=len(runs), records=runs)
+    return dict(**mean, records=runs)

@@ -23,15 +23,19 @@ from .weights import load_robust
 __all__ = ['paper_table', 'comparisons', 'tradeoff_figure', 'black_box_figure', 'model_figures', 'eps_figure', 'curves_figure',
            'write_report']
 
-# %% ../nbs/07c_report.ipynb #75f18c10
+# %% ../nbs/07c_report.ipynb #6cc01417
 _data = dict(cifar10='CIFAR-10', cifar100='CIFAR-100', tinyimagenet='Tiny ImageNet', digits='digits')
 _attacks = dict(pgd20='PGD-20', cw20='CW-20', autoattack='AutoAttack')
 
+def _one(r): return f"{100*r['accuracy']:.1f}"
+
 def _percent(ours, k):
-    "Our number with the half width of its interval, or nothing"
+    "Our number with half of its interval, or as the mean of several runs; nothing where there is none"
     if ours is None: return ''
-    lo,hi = ours['ci95'][k]
-    return f"{ours[k]:.1f} ± {(hi-lo)/2:.1f}" + f" (n={ours['n'][k]})"
+    each = [r[k] for r in ours['records']]
+    if len(each)>1: return f"{ours[k]:.1f}, mean of {' and '.join(_one(r) for r in each)}"
+    lo,hi = each[0]['ci95']
+    return f"{ours[k]:.1f} ± {50*(hi-lo):.1f} (n={each[0]['n']})"
 
 def _used(data, scale):
     "What a scale has in place of a data set"
@@ -146,8 +150,8 @@ def _figures(scale, root, progress):
              'eps':eps_figure(scale, root, progress), 'curves':curves_figure(scale, root)}
     return {k:v for k,v in found.items() if v}
 
-# %% ../nbs/07c_report.ipynb #798c5a57
-_about = """Accuracies in per cent; ours with half of the 95 % interval and the number of test images. An empty cell was not run.
+# %% ../nbs/07c_report.ipynb #1ffdefa9
+_about = """Accuracies in per cent; ours with half of the 95 % interval and the number of test images, or as the mean of several runs. An empty cell was not run.
 Numbers of a smaller scale compare with one another, not with the paper's."""
 
 _page = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
