@@ -17,15 +17,15 @@ from .runs import make_dls
 # %% auto #0
 __all__ = ['lbgat_reproduce', 'lbgat_report']
 
-# %% ../nbs/08b_reproduce.ipynb #80e50c11
+# %% ../nbs/08b_reproduce.ipynb #d0c9d54c
 def _check_scale(scale):
     if scale not in scales: raise InputError(f"There is no scale {scale!r}: use {', '.join(f'{k} ({v.about})' for k,v in scales.items())}")
 
-def _run(which, scale, root, progress):
+def _run(which, scale, root, progress, download):
     rows = get_rows(which)
     todo = [r for r in rows if not r.reference]
     if not todo: raise InputError(f"{which} is another paper's result, which this library can't run: choose rows of this paper")
-    _few_threads(make_dls(row_settings(todo[0].method, todo[0].data, scale)))
+    for data in dict.fromkeys(r.data for r in todo): _few_threads(make_dls(row_settings(todo[0].method, data, scale), download))   # are they there?
     for row in todo:
         print(f'{row.id}  {row.method} on {row.data}, {row.attack}, at the {scale} scale', flush=True)
         run_row(row, scale, root, progress)
@@ -36,13 +36,14 @@ def lbgat_reproduce(
     run:str=None,       # train and evaluate a row (4.7), a table (4), several separated by commas, or all
     scale:str='tiny',   # how much: tiny (digits), cpu (a part of CIFAR-10), small (a medium network on the paper's data), paper (everything)
     root:str='runs/paper', # folder of all these models
+    download:store_true=False, # download the data sets that aren't found in $LBGAT_DATA or fastai's data folder
     quiet:store_true=False, # no progress bars and no line an epoch
 ):
     "Train and evaluate rows of the paper's tables, or list them"
     with _said_in_one_line('Nothing was lost: the same command goes on'):
         _check_scale(scale)
         if not (table or run): raise InputError("Say what to do: --table 4 lists its rows, --run 4.7 runs one, --run 4 all of them")
-        if run: _run(run, scale, root, not quiet)
+        if run: _run(run, scale, root, not quiet, download)
         print(f'\nscale {scale}: {scales[scale].about}\n\n{paper_table(table or run, scale, root)}')
 
 # %% ../nbs/08b_reproduce.ipynb #edfc264a
