@@ -123,7 +123,7 @@ def lbgat_train(
         if resume: _same_settings(s, given)
         _train(s, folder, resume, no_eval, no_baseline, n_autoattack, not quiet, download)
 
-# %% ../nbs/08_cli.ipynb #1ec7887d
+# %% ../nbs/08_cli.ipynb #ac5643fa
 def _target(path, weights, data, device):
     "The weights file, its header and the settings of the data, for a run's folder or a weights file"
     path = Path(path)
@@ -142,6 +142,7 @@ def _data_of(file):
     if (name := read_header(file).get('data')) in datasets: return name
     raise InputError(f"{file} was trained on {name}: say where it is with --data FOLDER")
 
+# %% ../nbs/08_cli.ipynb #3d7993f4
 @call_parse
 def lbgat_eval(
     target:str,         # a run's folder, or a weights file (.safetensors)

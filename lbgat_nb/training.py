@@ -48,7 +48,7 @@ class MethodLoss(nn.Module):
     @reduction.setter
     def reduction(self, v): self.base.reduction = v
 
-# %% ../nbs/04_training.ipynb #dfd57f76
+# %% ../nbs/04_training.ipynb #c9526769
 class AdversarialTraining(Callback):
     "Trains the `Learner`'s model by any `Objective` on adversarial examples made in each step"
     order,run_valid = MixedPrecision.order-1,False
@@ -87,21 +87,26 @@ class AdversarialTraining(Callback):
 
     def after_fit(self): self.model.to(memory_format=torch.contiguous_format)
 
-    def before_batch(self):
-        x,y = plain(self.x),plain(self.y)
-        if self.iter==0: self._check(x, y)
-        self.learn.xb,self.learn.yb = (x, self.make_adv(x, y)),(y,)
+# %% ../nbs/04_training.ipynb #d7c59d89
+@patch
+def before_batch(self:AdversarialTraining):
+    x,y = plain(self.x),plain(self.y)
+    if self.iter==0: self._check(x, y)
+    self.learn.xb,self.learn.yb = (x, self.make_adv(x, y)),(y,)
 
-    def _check(self, x, y):
-        check_images(x, getattr(self.model.robust, 'c_in', None))
-        if hasattr(self.dls, 'c'): check_labels(y, self.dls.c)
+@patch
+def _check(self:AdversarialTraining, x, y):
+    check_images(x, getattr(self.model.robust, 'c_in', None))
+    if hasattr(self.dls, 'c'): check_labels(y, self.dls.c)
 
-    def after_loss(self):
-        self.learn.xb = self.xb[:1]
-        passes = self.objective.passes
-        self.learn.pred = self.pred[passes.index('r_adv') if 'r_adv' in passes else 0]
+@patch
+def after_loss(self:AdversarialTraining):
+    self.learn.xb = self.xb[:1]
+    passes = self.objective.passes
+    self.learn.pred = self.pred[passes.index('r_adv') if 'r_adv' in passes else 0]
 
-    def after_cancel_batch(self): self.learn.xb = self.xb[:1]
+@patch
+def after_cancel_batch(self:AdversarialTraining): self.learn.xb = self.xb[:1]
 
 # %% ../nbs/04_training.ipynb #2badd20b
 @patch
