@@ -23,30 +23,31 @@ from .weights import load_robust
 __all__ = ['paper_table', 'comparisons', 'tradeoff_figure', 'black_box_figure', 'model_figures', 'eps_figure', 'curves_figure',
            'write_report']
 
-# %% ../nbs/07c_report.ipynb #6cc01417
+# %% ../nbs/07c_report.ipynb #7ce16223
 _data = dict(cifar10='CIFAR-10', cifar100='CIFAR-100', tinyimagenet='Tiny ImageNet', digits='digits')
 _attacks = dict(pgd20='PGD-20', cw20='CW-20', autoattack='AutoAttack')
 
-def _one(r): return f"{100*r['accuracy']:.1f}"
-
 def _percent(ours, k):
-    "Our number with half of its interval, or as the mean of several runs; nothing where there is none"
+    "Our number with half of its interval, or the numbers of several runs; nothing where there is none"
     if ours is None: return ''
     each = [r[k] for r in ours['records']]
-    if len(each)>1: return f"{ours[k]:.1f}, mean of {' and '.join(_one(r) for r in each)}"
     lo,hi = each[0]['ci95']
-    return f"{ours[k]:.1f} ± {50*(hi-lo):.1f} (n={each[0]['n']})"
+    return f'{ours[k]:.1f} ± {50*(hi-lo):.1f}' if len(each)==1 else ', '.join(f"{100*r['accuracy']:.1f}" for r in each)
+
+def _images(ours):
+    "Number of test images, of clean and of attacked ones if they differ"
+    return ', '.join(dict.fromkeys(str(r['n']) for r in ours['records'][0].values())) if ours else ''
 
 def _used(data, scale):
     "What a scale has in place of a data set"
     used = scales[scale].data or data
-    return _data[data] if used==data else f'{_data[used]} for {_data[data]}'
+    return _data[data] if used==data else f'{_data[data]} ({_data[used]})'
 
 def _line(row, scale, root):
     ours = found(row, scale, root)
     return {'row':row.id, 'method':row.method + ' (others)'*row.reference, 'data':_used(row.data, scale),
-            'attack':_attacks[row.attack] + (f', made on {row.source}' if row.source else ''),
-            'clean, paper':f'{row.clean:.2f}', 'clean, ours':_percent(ours, 'clean'), 'robust, paper':f'{row.robust:.2f}', 'robust, ours':_percent(ours, 'robust')}
+            'attack':_attacks[row.attack] + (f' on {row.source}' if row.source else ''),
+            'clean, paper':f'{row.clean:.2f}', 'clean, ours':_percent(ours, 'clean'), 'robust, paper':f'{row.robust:.2f}', 'robust, ours':_percent(ours, 'robust'), 'images':_images(ours)}
 
 def paper_table(
     which:str,        # Table or rows, see `get_rows`
@@ -150,8 +151,8 @@ def _figures(scale, root, progress):
              'eps':eps_figure(scale, root, progress), 'curves':curves_figure(scale, root)}
     return {k:v for k,v in found.items() if v}
 
-# %% ../nbs/07c_report.ipynb #1ffdefa9
-_about = """Accuracies in per cent; ours with half of the 95 % interval and the number of test images, or as the mean of several runs. An empty cell was not run.
+# %% ../nbs/07c_report.ipynb #ab208d9b
+_about = """Accuracies in per cent; ours with half of the 95 % interval, or of several runs, and the number of test images (clean, attacked). An empty cell was not run.
 Numbers of a smaller scale compare with one another, not with the paper's."""
 
 _page = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
