@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import torch
 import torchvision
 from torchvision import transforms as T
+from benchmarks.timing import machine
 from lbgat_nb.data import TensorDL, atomic, hflip, imagefolder_dls, pad_crop
 from lbgat_nb.datasets import cifar10_dls, tinyimagenet_dls
 from lbgat_nb.evaluate import versions
@@ -77,12 +78,6 @@ def opening(name: str, folder: Path) -> dict:
     return dict(cold=run(), warm=run())
 
 
-def machine() -> dict:
-    info = Path('/proc/cpuinfo').read_text() if Path('/proc/cpuinfo').exists() else ''
-    cpu = next((line.split(':')[1].strip() for line in info.splitlines() if line.startswith('model name')), 'unknown')
-    return dict(cpu=cpu, cores=os.cpu_count(), threads=torch.get_num_threads(), load=round(os.getloadavg()[0], 1))
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('data', type=Path, nargs='?', help='folder with cifar10/ and tiny-imagenet-200/')
@@ -93,7 +88,7 @@ def main():
     if args.open: return open_once(*args.open)
     if not args.data: parser.error('name the folder that holds cifar10/ and tiny-imagenet-200/')
 
-    result = dict(machine=machine(), versions=dict(versions(), torchvision=torchvision.__version__), opening={})
+    result = dict(machine=dict(machine(), load=round(os.getloadavg()[0], 1)), versions=dict(versions(), torchvision=torchvision.__version__), opening={})
     with tempfile.TemporaryDirectory() as tmp:
         root = Path(tmp)
         write_batches(args.data/'cifar10', root/'cifar-10-batches-py')

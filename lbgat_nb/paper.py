@@ -291,15 +291,15 @@ def row_settings(
     for k in ('robust','natural'): given[k] = '+'.join(sc.nets.get(o, o) for o in given[k].split('+'))
     return make_settings(data=sc.data or data, seed=seed, **{**given, **sc.settings})
 
-# %% ../nbs/07b_paper.ipynb #4153ea65
+# %% ../nbs/07b_paper.ipynb #458c55fe
 def model_folder(
     s:Settings,    # The settings of the run
     scale:str,     # A key of `scales`
     root:str|Path, # Where all models are kept
 ) -> Path:
     "The folder of the model that a run with these settings trains"
-    objective = '-'.join([s.method, *(f'{s.alpha:g}' for _ in [0] if s.alpha is not None), *['shared']*s.shared])
-    return Path(root)/scale/f'{s.data}-{objective}-{s.robust}-seed{s.seed}'
+    alpha,shared = None if s.alpha is None else f'{s.alpha:g}', 'shared' if s.shared else None
+    return Path(root)/scale/'-'.join(filter(None, (s.data, s.method, alpha, shared, s.robust, f'seed{s.seed}')))
 
 def _guides(s, scale, root, dls, progress):
     "Weights of the natural models that a static guidance needs, each trained once for all runs"
@@ -330,13 +330,15 @@ def train_model(
     train_run(s, folder, dls, resume=(folder/'settings.json').exists(), progress=progress, verbose=False)
     return folder
 
-# %% ../nbs/07b_paper.ipynb #1f93fc1f
+# %% ../nbs/07b_paper.ipynb #753cdd49
+def _attack_name(attack, source): return f'{attack} from {source.name}' if source else attack
+
 def _best(folder, dls): return load_robust(folder/'best.safetensors').to(dls.device)
 
 def _evaluate(s, scale, root, attack, source, dls, progress):
     "Evaluate a trained model, white-box or by examples from `source`, and keep the records in its folder"
     sc,folder = scales[scale],model_folder(s, scale, root)
-    if source: attack = f'{attack} from {source.name}', BlackBox(pgd20(s.eps), _best(source, dls))
+    if source: attack = _attack_name(attack, source), BlackBox(pgd20(s.eps), _best(source, dls))
     evaluate(_best(folder, dls), dls.test, s.eps, ('clean',attack), sc.n, sc.n_autoattack, part='test', folder=folder, progress=progress, title='best')
 
 # %% ../nbs/07b_paper.ipynb #2f489b8a
@@ -357,11 +359,11 @@ def run_row(
         _evaluate(s, scale, root, row.attack, source, dls, progress)
     return found(row, scale, root)
 
-# %% ../nbs/07b_paper.ipynb #32c00f9f
+# %% ../nbs/07b_paper.ipynb #5d3de40b
 def _records(row, s, scale, root):
     "The records of a row for one seed, clean and robust; None unless both exist"
-    source = row.source and model_folder(row_settings(row.source, row.data, scale, s.seed), scale, root).name
-    attack = f'{row.attack} from {source}' if source else row.attack
+    source = row.source and model_folder(row_settings(row.source, row.data, scale, s.seed), scale, root)
+    attack = _attack_name(row.attack, source)
     known = {r['attack']: r for r in read_results(model_folder(s, scale, root)) if r.get('title')=='best' and r['eps'] in (0,s.eps)}
     return {'clean':known['clean'], 'robust':known[attack]} if {'clean',attack} <= known.keys() else None
 

@@ -100,7 +100,7 @@ def make_dls(
     return get_dls(s.data, size=s.size, download=download, bs=s.bs, n_train=s.n_train, valid_pct=s.valid_pct, seed=s.seed,
                    device=torch.device(s.device) if s.device else default_device())
 
-# %% ../nbs/07_runs.ipynb #3f58475a
+# %% ../nbs/07_runs.ipynb #f2894d03
 def _network(name, dls):
     "The network called `name`, after a look at whether it can take images of this size"
     images = dls.train_ds.x[:1].float()
@@ -116,11 +116,12 @@ def make_natural(
     dls,        # What `make_dls` returned
 ) -> nn.Module: # One network, or an `Ensemble`
     "The natural model of a run, with the weights that the settings name. Raises `InputError` if those don't fit."
-    nets = [_network(name, dls) for name in s.natural.split('+')]
+    natural = _network(s.natural, dls)
+    nets = list(natural) if isinstance(natural, Ensemble) else [natural]
     files = s.natural_weights.split(',') if s.natural_weights else []
     if files and len(files)!=len(nets): raise InputError(f"natural {s.natural} takes {len(nets)} weights files, not {len(files)}: name one for each network, separated by commas")
     for net,file in zip(nets, files): load_weights(net, file)
-    return nets[0] if len(nets)==1 else Ensemble(*nets)
+    return natural
 
 def make_learner(
     s:Settings,    # What to train and how
