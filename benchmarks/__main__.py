@@ -2,14 +2,14 @@
 where what was measured before stays, if it was not measured again.
 
 step: the training step against the plain schedule; cost: as batch size, width, steps and image size grow; attack: PGD-20 against other loops
-(torchattacks and foolbox too, where they are installed); memory; overhead: what a step spends outside the models; roofline; precision: half precision in the attack
+(torchattacks and foolbox too, where they are installed; with --weights and --data also for metrics that ask for less); memory; overhead: what a step spends outside the models; roofline; precision: half precision in the attack
 (needs --weights and --data); loader: see loader.py (needs --data, the folder of the data sets). On a GPU the networks are the paper's."""
 import argparse, json, subprocess, sys
 from pathlib import Path
 import torch
 from lbgat_nb.data import atomic
 from lbgat_nb.models import create_model
-from lbgat_nb.weights import load_robust
+from lbgat_nb.weights import load_robust, read_header
 from .attacks import evaluation_attack
 from .flops import step as step_flops
 from .memory import memory
@@ -24,7 +24,7 @@ p.add_argument('what', nargs='*', help='default: step cost attack memory overhea
 p.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
 p.add_argument('--robust', help='robust network; default: wrn_34_10 on a GPU, wrn_10_2 on a CPU')
 p.add_argument('--natural', help='natural network; default: resnet18_lbgat, on a CPU a quarter as wide')
-p.add_argument('--bs', type=int, help='default: 128 on a GPU, 32 on a CPU')
+p.add_argument('--bs', type=int, default=128)
 p.add_argument('--rounds', type=int, default=5)
 p.add_argument('--threads', type=int, default=1)
 p.add_argument('--compiled', action='store_true', help='also with torch.compile, which takes minutes')
@@ -35,7 +35,6 @@ a = p.parse_args()
 
 gpu = a.device=='cuda'
 models = (a.robust or ('wrn_34_10' if gpu else 'wrn_10_2'), a.natural or ('resnet18_lbgat' if gpu else 'resnet18_lbgat_w16'))
-bs = a.bs or (128 if gpu else 32)
 torch.set_num_threads(a.threads)
 if gpu: torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.benchmark = True
 
@@ -46,8 +45,8 @@ def loader():
     subprocess.run([sys.executable, Path(__file__).parent/'loader.py', a.data, '--rounds', str(a.rounds)], check=True)
     return []
 
-jobs = dict(step=lambda: training_step(models, bs, a.rounds, a.device, a.compiled), cost=lambda: scaling(a.rounds, a.device),
-            attack=lambda: evaluation_attack(network, 2*bs, a.rounds, a.device, name=models[0]), memory=lambda: memory(models, bs, a.device, a.threads),
+jobs = dict(step=lambda: training_step(models, a.bs, a.rounds, a.device, a.compiled), cost=lambda: scaling(a.rounds, a.device),
+            attack=lambda: evaluation_attack(network, a.bs, a.rounds, a.device, read_header(a.weights)['model'] if a.weights else models[0], a.data), memory=lambda: memory(models, a.bs, a.device, a.threads),
             overhead=lambda: overhead(a.rounds, a.device), roofline=lambda: roofline(device=a.device),
             precision=lambda: precision(a.weights, a.data, device=a.device), loader=loader)
 unknown = set(a.what)-set(jobs)

@@ -3,8 +3,8 @@ import torch
 from torch import nn
 from lbgat_nb.attacks import kl_loss, train_attack
 from lbgat_nb.data import generator
-from lbgat_nb.datasets import cifar10_dls
 from lbgat_nb.weights import load_robust, read_header
+from .attacks import test_images
 
 class Half(nn.Module):
     "A network that always computes in bf16"
@@ -16,8 +16,7 @@ class Half(nn.Module):
 
 def precision(weights, data, n=1000, seeds=(0,1), bs=250, device='cpu'):
     "The training attack in three precisions on the same images from the same starts; the clean answer is the float32 network's in all"
-    net,test = load_robust(weights).to(device).to(memory_format=torch.channels_last),cifar10_dls(data, device='cpu').test_ds.part(n)
-    x,y = test.x.to(device)/255,test.y.to(device)
+    net,(x,y) = load_robust(weights).to(device).to(memory_format=torch.channels_last),test_images(data, n, device)
     attack = train_attack(kl_loss)
     def fixed(model, xb, yb): return kl_loss(net, xb, yb)
     all_half = train_attack(fixed)

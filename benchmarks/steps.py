@@ -50,7 +50,7 @@ def theirs(models, data, alpha, tf32=False, steps=10):
         allow(True)
     return run
 
-def training_step(models=('wrn_10_2','resnet18_lbgat_w16'), bs=32, rounds=5, device='cpu', compiled=False):
+def training_step(models=('wrn_10_2','resnet18_lbgat_w16'), bs=128, rounds=5, device='cpu', compiled=False):
     "Ours in each precision against the plain schedule, for α=0 and α=6"
     data = batch(bs, device=device)
     def ways(alpha):
@@ -60,7 +60,9 @@ def training_step(models=('wrn_10_2','resnet18_lbgat_w16'), bs=32, rounds=5, dev
         yield 'channels_last', ours(models, data, alpha, channels_last=True)
         yield 'bf16', ours(models, data, alpha, lambda learn: learn.to_bf16(), channels_last=False)
         yield 'bf16, channels_last', ours(models, data, alpha, lambda learn: learn.to_bf16())
-        if compiled: yield 'bf16, channels_last, compiled', ours(models, data, alpha, lambda learn: learn.to_bf16().to_compiled())
+        if compiled:
+            yield 'channels_last, compiled', ours(models, data, alpha, lambda learn: learn.to_compiled(), channels_last=True)
+            yield 'bf16, channels_last, compiled', ours(models, data, alpha, lambda learn: learn.to_bf16().to_compiled())
     base = 'plain schedule, TF32' if device=='cuda' else 'plain schedule'
     return [compare('training step', dict(ways(alpha)), base, rounds, models=list(models), bs=bs, alpha=alpha, device=device) for alpha in (0., 6.)]
 

@@ -10,30 +10,31 @@ def clock(): return time.process_time() if torch.get_num_threads()==1 and not to
 def synchronize():
     if torch.cuda.is_available(): torch.cuda.synchronize()
 
-def interleaved(ways, rounds=5, warmup=1):
-    "Seconds of each of `ways` (name: function) in each round; every other round goes through them backwards"
-    for _ in range(warmup):
-        for f in ways.values(): f()
+def seconds_of(f, clock):
+    synchronize(); start = clock()
+    f(); synchronize()
+    return clock()-start
+
+def interleaved(ways, rounds=5):
+    "Seconds of each of `ways` (name: function) in each round, every other of which goes through them backwards; and by the wall's clock of a first call, which compiles what is to be compiled"
+    first = {name: seconds_of(f, time.perf_counter) for name,f in ways.items()}
     seconds = {name: [] for name in ways}
     for i in range(rounds):
-        for name in (list(ways) if i%2==0 else reversed(ways)):
-            synchronize(); start = clock()
-            ways[name](); synchronize()
-            seconds[name].append(clock()-start)
-    return seconds
+        for name in (list(ways) if i%2==0 else reversed(ways)): seconds[name].append(seconds_of(ways[name], clock))
+    return seconds, first
 
-def against(seconds, base):
-    "For each way: its median time, and how many times faster than `base` it is: the median over rounds, the least, the most, and the ratio of minima"
+def against(seconds, first, base):
+    "For each way: its median time, the time of its first call, and how many times faster than `base` it is: the median over rounds, the least, the most, and the ratio of minima"
     def row(name):
         ratios = sorted(b/s for b,s in zip(seconds[base], seconds[name]))
-        return dict(seconds=median(seconds[name]), ratio=median(ratios), low=ratios[0], high=ratios[-1], minima=min(seconds[base])/min(seconds[name]))
+        return dict(seconds=median(seconds[name]), first=first[name], ratio=median(ratios), low=ratios[0], high=ratios[-1], minima=min(seconds[base])/min(seconds[name]))
     return {name: row(name) for name in seconds}
 
 def compare(what, ways, base, rounds=5, **facts):
     "`interleaved` and `against` in one, printed and as a record"
-    rows = against(interleaved(ways, rounds), base)
+    rows = against(*interleaved(ways, rounds), base)
     print(f'\n{what}', *(f'{k}={v}' for k,v in facts.items()), flush=True)
-    for name,r in rows.items(): print(f"  {name:28} {r['seconds']:9.4f} s   ×{r['ratio']:.2f}  ({r['low']:.2f} to {r['high']:.2f}; minima {r['minima']:.2f})", flush=True)
+    for name,r in rows.items(): print(f"  {name:28} {r['seconds']:9.4f} s   ×{r['ratio']:.2f}  ({r['low']:.2f} to {r['high']:.2f}; minima {r['minima']:.2f}; first {r['first']:.1f} s)", flush=True)
     return dict(what=what, base=base, rounds=rounds, **facts, rows=rows)
 
 def machine():

@@ -20,7 +20,7 @@ from .data import InputError
 __all__ = ['WideResNet', 'ResNet', 'wrn', 'wrn_34_10', 'wrn_34_20', 'resnet18', 'resnet18_lbgat', 'Ensemble', 'Normalized',
            'Resized', 'inception_resnet_v2', 'create_model', 'BoundaryPair']
 
-# %% ../nbs/01_models.ipynb #d5279cd3
+# %% ../nbs/01_models.ipynb #e577e084
 class _PreActBlock(nn.Module):
     "Pre-activation residual block with the parameter names of the TRADES and LBGAT checkpoints"
     def __init__(self, c_in, c_out, stride):
@@ -32,8 +32,8 @@ class _PreActBlock(nn.Module):
         self.convShortcut = None if c_in==c_out else nn.Conv2d(c_in, c_out, 1, stride, bias=False)
 
     def forward(self, x):
-        a = F.relu(self.bn1(x))
-        out = self.conv2(F.relu(self.bn2(self.conv1(a))))
+        a = F.relu_(self.bn1(x))
+        out = self.conv2(F.relu_(self.bn2(self.conv1(a))))
         return out + (x if self.convShortcut is None else self.convShortcut(a))
 
 class _BlockGroup(nn.Module):
@@ -44,7 +44,11 @@ class _BlockGroup(nn.Module):
 
     def forward(self, x): return self.layer(x)
 
-# %% ../nbs/01_models.ipynb #1659e81e
+# %% ../nbs/01_models.ipynb #56a5e3c6
+def _channel_means(x):
+    "The mean of each channel, of any size of image"
+    return F.avg_pool2d(x, x.shape[-2:]).flatten(1)   # adaptive_avg_pool2d's gradient is not in channels_last order
+
 class WideResNet(nn.Module):
     "Wide residual network (Zagoruyko & Komodakis, 2016) as the paper uses it; `[0,1]` images in, logits out"
     def __init__(self,
@@ -67,7 +71,7 @@ class WideResNet(nn.Module):
 
     def forward(self, x):
         x = self.block3(self.block2(self.block1(self.conv1(x))))
-        return self.fc(F.adaptive_avg_pool2d(F.relu(self.bn1(x)), 1).flatten(1))
+        return self.fc(_channel_means(F.relu_(self.bn1(x))))
 
 # %% ../nbs/01_models.ipynb #e1d1cf65
 def _init_wrn(m):
@@ -75,7 +79,7 @@ def _init_wrn(m):
         nn.init.normal_(m.weight, 0, (2/(m.kernel_size[0]*m.kernel_size[1]*m.out_channels))**0.5)
     if isinstance(m, nn.Linear): nn.init.zeros_(m.bias)
 
-# %% ../nbs/01_models.ipynb #268f7d7b
+# %% ../nbs/01_models.ipynb #7090e070
 class _BasicBlock(nn.Module):
     "Post-activation residual block with the parameter names of the common CIFAR ResNet18"
     def __init__(self, c_in, c_out, stride):
@@ -89,10 +93,10 @@ class _BasicBlock(nn.Module):
             self.shortcut = nn.Sequential(nn.Conv2d(c_in, c_out, 1, stride, bias=False), nn.BatchNorm2d(c_out))
 
     def forward(self, x):
-        out = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
-        return F.relu(out + self.shortcut(x))
+        out = self.bn2(self.conv2(F.relu_(self.bn1(self.conv1(x)))))
+        return F.relu_(out + self.shortcut(x))
 
-# %% ../nbs/01_models.ipynb #f1c88b8f
+# %% ../nbs/01_models.ipynb #445a4fed
 _strides = {False: (1,2,2,2), True: (1,1,2,2)}
 
 class ResNet(nn.Module):
@@ -118,9 +122,9 @@ class ResNet(nn.Module):
         self.linear = nn.Linear(c, n_out)
 
     def forward(self, x):
-        x = F.relu(self.bn1(self.conv1(x)))
+        x = F.relu_(self.bn1(self.conv1(x)))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
-        return self.linear(F.adaptive_avg_pool2d(x, 1).flatten(1))
+        return self.linear(_channel_means(x))
 
 # %% ../nbs/01_models.ipynb #ccf8823d
 def wrn(depth:int, widen:int, n_out:int, c_in:int=3):
