@@ -2,6 +2,8 @@
 import cProfile, contextlib, io, pstats
 from pathlib import Path
 import torch
+from fastai.data.core import DataLoaders
+from fastai.data.load import DataLoader
 from torch import nn
 from lbgat_nb.attacks import kl_loss, train_attack
 from lbgat_nb.models import BoundaryPair
@@ -12,11 +14,17 @@ from .timing import clock, compare
 parts = {'loader':('data/load.py','data/core.py','lbgat_nb/data.py'), 'optimiser':('fastai/optimizer.py',), 'logging':('fastprogress','callback/progress.py'),
          'callbacks and events':('fastai/learner.py','callback/core.py','fastcore/'), 'our callback and attack':('lbgat_nb/training.py','lbgat_nb/attacks.py','lbgat_nb/objectives.py','lbgat_nb/models.py')}
 
-def profiled(n=50, bs=16, steps=10):
+def fastai_loader(x, y, bs):
+    "fastai's loader, which takes images one by one"
+    dl = DataLoader(list(zip(x, y)), bs=bs, shuffle=True, num_workers=0)
+    return DataLoaders(dl, dl)
+
+def profiled(n=50, bs=16, steps=10, loader=None):
     "Milliseconds a step that Python code of each part takes itself, on a network that computes next to nothing"
     tiny = lambda: nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 10))
     torch.manual_seed(0)
     learn = learner((tiny(), tiny()), *batch(n*bs), bs=bs, steps=steps)
+    if loader: learn.dls = loader(*batch(n*bs), bs)
     profile = cProfile.Profile()
     with contextlib.redirect_stdout(io.StringIO()):
         learn.fit(1, 0.01)
@@ -26,7 +34,7 @@ def profiled(n=50, bs=16, steps=10):
     for (file,*_),(_,_,seconds,*_) in pstats.Stats(profile).stats.items():
         part = next((name for name,files in parts.items() if any(f in Path(file).as_posix() for f in files)), 'arithmetic, the rest')
         own[part] += 1000*seconds/n
-    return dict(what='profile of a step', n=n, bs=bs, steps=steps, ms=1000*whole/n, profiled_ms=own)
+    return dict(what='profile of a step', loader=getattr(loader, '__name__', 'ours'), n=n, bs=bs, steps=steps, ms=1000*whole/n, profiled_ms=own)
 
 def bare(nets, x, y, n, alpha=0.):
     "`n` steps with the library's attack, pair and objective, and no `Learner`"
@@ -50,8 +58,9 @@ def whole(n=12, bs=32, rounds=5, device='cpu', models=('wrn_10_1','resnet10_w16'
     return compare('outside the models', {'bare steps': bare(networks(*models, device=device), x, y, n), 'Learner.fit': fit}, 'bare steps', rounds, models=list(models), bs=bs, steps=n, device=device)
 
 def overhead(rounds=5, device='cpu'):
-    "Both measurements"
-    profile = profiled()
-    print(f"\nprofile of a step of {profile['ms']:.1f} ms on networks of next to nothing")
-    for part,ms in profile['profiled_ms'].items(): print(f'  {part:26} {ms:6.2f} ms in Python code of its own, profiled')
-    return [profile, whole(rounds=rounds, device=device)]
+    "Both measurements, the profile with fastai's own loader as well"
+    profiles = [profiled(loader=o) for o in (fastai_loader, None)]
+    for r in profiles:
+        print(f"\nprofile of a step of {r['ms']:.1f} ms on networks of next to nothing, loader: {r['loader']}")
+        for part,ms in r['profiled_ms'].items(): print(f'  {part:26} {ms:6.2f} ms in Python code of its own, profiled')
+    return [*profiles, whole(rounds=rounds, device=device)]
