@@ -2,7 +2,7 @@
 where what was measured before stays, if it was not measured again.
 
 step: the training step against the plain schedule; cost: as batch size, width, steps and image size grow; attack: PGD-20 against other loops
-(torchattacks and foolbox too, where they are installed; with --weights and --data also for metrics that ask for less); memory; overhead: what a step spends outside the models; roofline; allocator: settings of glibc, on Linux; precision: half precision in the attack
+(torchattacks and foolbox too, where they are installed; with --weights and --data also for metrics that ask for less); memory; overhead: what a step spends outside the models; roofline; precision: half precision in the attack
 (needs --weights and --data); loader: see loader.py (needs --data, the folder of the data sets). On a GPU the networks are the paper's."""
 import argparse, json, subprocess, sys
 from pathlib import Path
@@ -10,7 +10,6 @@ import torch
 from lbgat_nb.data import atomic
 from lbgat_nb.models import create_model
 from lbgat_nb.weights import load_robust, read_header
-from .allocator import allocator
 from .attacks import evaluation_attack
 from .flops import step as step_flops
 from .memory import memory
@@ -48,7 +47,7 @@ def loader():
 
 jobs = dict(step=lambda: training_step(models, a.bs, a.rounds, a.device, a.compiled), cost=lambda: scaling(a.rounds, a.device),
             attack=lambda: evaluation_attack(network, a.bs, a.rounds, a.device, read_header(a.weights)['model'] if a.weights else models[0], a.data), memory=lambda: memory(models, a.bs, a.device, a.threads),
-            overhead=lambda: overhead(a.rounds, a.device), allocator=lambda: allocator(models, a.bs, a.rounds, a.threads), roofline=lambda: roofline(device=a.device),
+            overhead=lambda: overhead(a.rounds, a.device), roofline=lambda: roofline(device=a.device),
             precision=lambda: precision(a.weights, a.data, device=a.device), loader=loader)
 unknown = set(a.what)-set(jobs)
 if unknown: p.error(f"there is no {', '.join(sorted(unknown))}: choose from {', '.join(jobs)}")
