@@ -1,8 +1,9 @@
 "The training step: the library's, in a real `Learner`, against the plain schedule"
+from functools import partial
 import torch
-from contextlib import ExitStack
 from fastai.callback.core import Callback, CancelValidException
 from fastai.learner import Learner
+from fastai.optimizer import OptimWrapper
 from lbgat_nb.data import ImageTensors, TensorDataLoaders
 from lbgat_nb.models import create_model
 from lbgat_nb.objectives import lbgat_trades
@@ -50,6 +51,11 @@ def theirs(models, data, alpha, tf32=False, steps=10):
         allow(True)
     return run
 
+def fused(learn):
+    "With PyTorch's SGD in place of fastai's, the weights in one sweep"
+    learn.opt_func = partial(OptimWrapper, opt=partial(torch.optim.SGD, momentum=0.9, weight_decay=2e-4, fused=True))
+    return learn
+
 def training_step(models=('wrn_10_2','resnet18_lbgat_w16'), bs=128, rounds=5, device='cpu', compiled=False):
     "Ours in each precision against the plain schedule, for α=0 and α=6"
     data = batch(bs, device=device)
@@ -60,6 +66,7 @@ def training_step(models=('wrn_10_2','resnet18_lbgat_w16'), bs=128, rounds=5, de
         yield 'channels_last', ours(models, data, alpha, channels_last=True)
         yield 'bf16', ours(models, data, alpha, lambda learn: learn.to_bf16(), channels_last=False)
         yield 'bf16, channels_last', ours(models, data, alpha, lambda learn: learn.to_bf16())
+        if device=='cuda': yield 'bf16, channels_last, fused SGD', ours(models, data, alpha, lambda learn: fused(learn.to_bf16()))
         if compiled:
             yield 'channels_last, compiled', ours(models, data, alpha, lambda learn: learn.to_compiled(), channels_last=True)
             yield 'bf16, channels_last, compiled', ours(models, data, alpha, lambda learn: learn.to_bf16().to_compiled())
