@@ -7,8 +7,8 @@ step: the training step against the plain schedule; cost: as batch size, width, 
 import argparse, json, subprocess, sys
 from pathlib import Path
 import torch
-from lbgat_nb.data import atomic
-from lbgat_nb.models import create_model
+from lbgat_nb.core import atomic
+from lbgat_nb.networks import create_model
 from lbgat_nb.weights import load_robust, read_header
 from .attacks import evaluation_attack
 from .flops import step as step_flops

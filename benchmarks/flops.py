@@ -2,7 +2,7 @@
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
-from lbgat_nb.models import create_model
+from lbgat_nb.networks import create_model
 
 def passes(name, n_out=10):
     "GFLOP an image of a forward pass, of a backward pass to the image alone, and of one to the weights too"

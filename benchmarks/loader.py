@@ -12,7 +12,8 @@ import torch
 import torchvision
 from torchvision import transforms as T
 from benchmarks.timing import machine
-from lbgat_nb.data import TensorDL, atomic, hflip, imagefolder_dls, pad_crop
+from lbgat_nb.core import atomic
+from lbgat_nb.data import hflip, imagefolder_dls, pad_crop, TensorDL
 from lbgat_nb.datasets import cifar10_dls, tinyimagenet_dls
 from lbgat_nb.evaluate import versions
 

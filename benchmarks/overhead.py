@@ -7,7 +7,7 @@ from fastai.data.load import DataLoader
 from torch import nn
 from lbgat_nb.attacks import kl_loss, train_attack
 from lbgat_nb.models import BoundaryPair
-from lbgat_nb.objectives import lbgat_trades
+from lbgat_nb.lbgat import lbgat_trades
 from .steps import batch, learner, networks
 from .timing import clock, compare
 

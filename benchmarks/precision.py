@@ -2,7 +2,7 @@
 import torch
 from torch import nn
 from lbgat_nb.attacks import kl_loss, train_attack
-from lbgat_nb.data import generator
+from lbgat_nb.core import generator
 from lbgat_nb.weights import load_robust, read_header
 from .attacks import test_images
 

@@ -5,9 +5,8 @@ from fastai.callback.core import Callback, CancelValidException
 from fastai.learner import Learner
 from fastai.optimizer import OptimWrapper
 from lbgat_nb.data import ImageTensors, TensorDataLoaders
-from lbgat_nb.models import create_model
-from lbgat_nb.objectives import lbgat_trades
-from lbgat_nb.training import LBGAT
+from lbgat_nb.networks import create_model
+from lbgat_nb.lbgat import LBGAT, lbgat_trades
 from . import plain
 from .timing import compare
 
