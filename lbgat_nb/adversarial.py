@@ -157,13 +157,19 @@ class AdversarialTraining(Callback):
 @patch
 def before_batch(self:AdversarialTraining):
     x,y = plain(self.x),plain(self.y)
-    if self.iter==0: self._check(x, y)
+    if self.iter==0: self.check(x, y)
     self.learn.xb,self.learn.yb = (x, self.make_adv(x, y)),(y,)
 
 @patch
-def _check(self:AdversarialTraining, x, y):
-    check_images(x, getattr(self.model.robust, 'c_in', None))
-    if hasattr(self.dls, 'c'): check_labels(y, self.dls.c)
+def check(self:AdversarialTraining, x, y):
+    "Are these images in `[0,1]`, are the labels classes, and do both models know these?"
+    pair = self.model
+    check_images(x, getattr(pair.robust, 'c_in', None))
+    with eval_mode(pair), torch.no_grad(): known = [net(x[:2]).shape[-1] for net in pair.children()]
+    check_labels(y, getattr(self.dls, 'c', known[0]))
+    if len(set(known))>1:
+        raise InputError(f"The robust model knows {known[0]} classes and the natural one {known[1]}: "
+                         "give two networks that know the same classes")
 
 @patch
 def after_loss(self:AdversarialTraining):
@@ -198,7 +204,7 @@ def _split_pair(splitter, pair):
     "The parameter groups of the robust model; those of a natural model that learns are in the last one"
     groups = L(splitter(pair.robust))
     groups = [list(groups)] if isinstance(groups[0], torch.Tensor) else [list(g) for g in groups]
-    if pair.natural is not None:
+    if pair.natural is not None and not pair.static:
         known = {id(p) for g in groups for p in g}   # the models may share weights: each must take one step, not two
         groups[-1] += [p for p in trainable_params(pair.natural) if id(p) not in known]
     return groups
@@ -210,7 +216,8 @@ def _refuse_normalize(dls):
 
 def _check_optimized(learn):
     known = {id(p) for g in learn.opt.param_lists for p in g}
-    missing = [n for n,p in learn.model.named_parameters() if p.requires_grad and id(p) not in known]
+    fixed = {id(p) for p in learn.model.natural.parameters()} if learn.model.static else ()
+    missing = [n for n,p in learn.model.named_parameters() if p.requires_grad and id(p) not in {*known,*fixed}]
     if missing: raise InputError(f"The optimiser does not know {len(missing)} parameters of the pair (first: {missing[0]}): pass opt_func a function that makes the optimiser, not an optimiser made earlier")
 
 # %% ../nbs/04b_callback.ipynb #0fe2c5ce

@@ -152,6 +152,7 @@ def prefers_channels_last(*nets, half=False):
 # %% ../nbs/04b_callback.ipynb #dcfda4d7
 class BoundaryPair(nn.Module):
     "A robust model with the natural model that guides it; behaves as the robust model unless it is given adversarial examples"
+    is_pair = True
     def __init__(self,
         robust:nn.Module,           # The model to keep
         natural:nn.Module|None=None,# The model that guides it, if the method has one
@@ -160,20 +161,29 @@ class BoundaryPair(nn.Module):
         static:bool=False,          # Is the natural model fixed? Then it stays in eval mode and gets no gradient
     ):
         super().__init__()
-        if 'n_clean' in passes and natural is None: raise InputError("This method is guided by a natural model: pass one, such as natural=resnet18_lbgat(dls.c)")
         store_attr()
-        if static: self._fix_natural()
+        self._check()
         self.train(self.training)
+        if static: self._ddp_params_and_buffers_to_ignore = [f'natural.{k}' for k in natural.state_dict()]
 
-    def _fix_natural(self):
-        shared = {id(p) for p in self.robust.parameters()} & {id(p) for p in self.natural.parameters()}
-        if shared: raise InputError("The natural model shares weights with the robust one, and a fixed one would keep those from learning: pass a network of its own")
-        self.natural.requires_grad_(False)
+    def _check(self):
+        guided = 'n_clean' in self.passes
+        if guided and self.natural is None:
+            raise InputError("This method is guided by a natural model: "
+                             "pass one, such as natural=resnet18_lbgat(dls.c)")
+        if self.natural is None: return
+        if not guided: raise InputError("This method has no use for a natural model: leave natural out")
+        if self.natural is self.robust:
+            raise InputError("The natural model is the robust one itself: pass a network of its own")
+        if self.static and {*self.robust.parameters()} & {*self.natural.parameters()}:
+            raise InputError("The natural model shares weights with the robust one, and a fixed one "
+                             "would keep those from learning: pass a network of its own")
 
     def _pass(self, name, x, x_adv):
-        net = self.natural if name=='n_clean' else self.robust
-        with torch.set_grad_enabled(torch.is_grad_enabled() and name not in self.no_grad):
-            return net(x_adv if name=='r_adv' else x)
+        guide = name=='n_clean'
+        fixed = name in self.no_grad or (guide and self.static)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not fixed):
+            return (self.natural if guide else self.robust)(x_adv if name=='r_adv' else x)
 
     def forward(self,
         x:torch.Tensor,                 # Clean images, `[0,1]`, NCHW
