@@ -6,10 +6,9 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/paper.html.md"""
 
 # %% ../nbs/75_paper.ipynb #0a0f61d9
 from __future__ import annotations
-import re
+import csv
 from dataclasses import dataclass, replace
 from pathlib import Path
-import pandas as pd
 from .attacks import pgd20
 from .core import InputError
 from .records import read_results
@@ -20,8 +19,8 @@ from .runs import (
 from .weights import load_robust, read_header
 
 # %% auto #0
-__all__ = ['paper_methods', 'paper_rows', 'scales', 'Row', 'get_rows', 'Scale', 'row_settings', 'model_folder', 'train_model',
-           'run_row', 'found']
+__all__ = ['paper_methods', 'paper_tables', 'paper_rows', 'scales', 'Row', 'read_rows', 'get_rows', 'Scale', 'row_settings',
+           'model_folder', 'train_model', 'run_row', 'found']
 
 # %% ../nbs/75_paper.ipynb #5f6f0b0a
 _bgat = dict(natural='wrn_34_10+inception_resnet_v2')
@@ -47,169 +46,7 @@ paper_methods = {
     **{f'LBGAT+TRADES {a}*': dict(s, robust='wrn_34_20') for a,s in _lbgat.items()},
 }
 
-# %% ../nbs/75_paper.ipynb #a1b7a618
-_ablations = '''
-= 1 cifar10 pgd20
-vanilla AT 86.82 52.87
-TRADES (α=6) 84.92 56.61
-LBGAT (α=0) (KL) 88.00 56.10
-LBGAT (α=0) w/ 88.35 55.50
-LBGAT (α=0) w/o 88.22 57.55
-= 2 cifar100 autoattack
-LBGAT (α=0) 70.03 27.05
-LBGAT (α=6) 60.43 29.34
-LBGAT (α=0) † 64.89 24.02
-LBGAT (α=6) † 60.62 27.26
-= 3 cifar100 pgd20
-vanilla AT 60.90 27.46
-BGAT 67.72 30.20
-LBGAT 66.29 34.30
-= 3 cifar10 pgd20
-vanilla AT 86.82 52.87
-BGAT 89.00 55.40
-LBGAT 87.08 56.60
-'''
-
-# %% ../nbs/75_paper.ipynb #31fa1dfc
-_combinations = '''
-= 4 cifar100 pgd20
-ALP 59.75 28.94
-BGAT+ALP 63.46 31.27
-LBGAT+ALP 62.67 35.25
-TRADES (α=1) 62.37 25.31
-TRADES (α=6) 56.51 30.94
-BGAT+TRADES (α=0) 71.27 28.70
-LBGAT+TRADES (α=0) 70.03 33.01
-LBGAT+TRADES (α=6) 60.43 35.50
-= 4 cifar10 pgd20
-ALP 85.55 54.59
-BGAT+ALP 86.58 55.74
-LBGAT+ALP 85.05 57.60
-TRADES (α=1) 88.64 49.14
-TRADES (α=6) 84.92 56.61
-BGAT+TRADES (α=0) 89.06 56.75
-LBGAT+TRADES (α=0) 88.22 57.55
-LBGAT+TRADES (α=6) 81.98 57.78
-'''
-
-# %% ../nbs/75_paper.ipynb #b997ef15
-_attacks_cifar10 = '''
-= 5 cifar10 pgd20
-Natural 95.80 0
-TRADES (α=1) 88.64 49.14
-TRADES (α=6) 84.92 56.61
-LBGAT+ALP 85.05 57.60
-LBGAT+TRADES (α=0) 88.22 57.55
-LBGAT+TRADES (α=6) 81.98 57.78
-= 5 cifar10 cw20
-TRADES (α=1) 88.64 50.93
-TRADES (α=6) 84.92 54.98
-LBGAT+ALP 85.05 55.78
-LBGAT+TRADES (α=0) 88.22 56.38
-LBGAT+TRADES (α=6) 81.98 55.53
-= 5 cifar10 autoattack
-TRADES (α=1) 88.64 48.11
-TRADES (α=6) 84.92 52.64
-LBGAT+TRADES (α=0) 88.22 52.86
-LBGAT+TRADES (α=6) 81.98 53.14
-LBGAT+TRADES (α=0)* 88.70 53.58
-LBGAT+TRADES (α=6)* 83.61 54.45
-'''
-
-# %% ../nbs/75_paper.ipynb #32d2c4f0
-_attacks_cifar100 = '''
-= 5 cifar100 pgd20
-Natural 78.76 0
-TRADES (α=1) 62.37 25.31
-TRADES (α=6) 56.50 30.93
-LBGAT+ALP 62.67 35.25
-LBGAT+TRADES (α=0) 70.03 33.01
-LBGAT+TRADES (α=6) 60.43 35.50
-= 5 cifar100 cw20
-TRADES (α=1) 62.37 24.53
-TRADES (α=6) 56.50 28.43
-LBGAT+ALP 62.67 31.97
-LBGAT+TRADES (α=0) 70.03 31.14
-LBGAT+TRADES (α=6) 60.64 31.50
-= 5 cifar100 autoattack
-TRADES (α=1) 62.37 22.24
-TRADES (α=6) 56.50 26.87
-LBGAT+TRADES (α=0) 70.03 27.05
-LBGAT+TRADES (α=6) 60.43 29.34
-LBGAT+TRADES (α=0)* 71.00 27.66
-LBGAT+TRADES (α=6)* 62.55 30.20
-'''
-
-# %% ../nbs/75_paper.ipynb #8649e225
-_tinyimagenet = '''
-= 6 tinyimagenet pgd20
-vanilla AT 30.65 6.81
-LBGAT 36.50 14.00
-ALP 30.51 8.01
-LBGAT+ALP 33.67 14.55
-TRADES (α=6) 38.51 13.48
-LBGAT+TRADES (α=0) 47.80 14.31
-LBGAT+TRADES (α=6) 39.26 16.42
-'''
-
-# %% ../nbs/75_paper.ipynb #1317fbd0
-_black_box = '''
-= 7 cifar100 pgd20
-TRADES (α=1) < Natural 62.37 61.29
-TRADES (α=6) < Natural 56.51 55.52
-LBGAT+ALP < Natural 62.67 61.38
-LBGAT+TRADES (α=0) < Natural 70.03 68.35
-TRADES (α=1) < LBGAT+TRADES (α=0) 62.37 42.32
-TRADES (α=6) < LBGAT+TRADES (α=0) 56.51 41.67
-LBGAT+ALP < TRADES (α=6) 62.67 45.68
-LBGAT+TRADES (α=0) < TRADES (α=6) 70.03 50.27
-= 7 cifar10 pgd20
-TRADES (α=1) < Natural 88.64 87.00
-TRADES (α=6) < Natural 84.92 83.30
-LBGAT+TRADES (α=0) < Natural 88.22 87.20
-TRADES (α=1) < LBGAT+TRADES (α=0) 88.64 66.18
-TRADES (α=6) < LBGAT+TRADES (α=0) 84.92 67.18
-LBGAT+TRADES (α=0) < TRADES (α=6) 88.22 68.45
-'''
-
-# %% ../nbs/75_paper.ipynb #73a2a07b
-_others_cifar100 = '''
-= 8 cifar100 autoattack
-LBGAT+TRADES (α=0)* 71.00 27.66
-LBGAT+TRADES (α=6)* 62.55 30.20
-LBGAT (α=0) 70.03 27.05
-LBGAT (α=6) 60.43 29.34
-TRADES (α=1) 62.37 22.24
-TRADES (α=6) 56.50 26.87
-? Sitawarin et al., WRN-34-10 62.82 24.57
-? Chen et al. [6], WRN-34-10 62.15 26.94
-? Hendrycks et al., WRN-28-10, more data 59.23 28.42
-? Rice et al., ResNet-18 53.83 18.95
-'''
-
-# %% ../nbs/75_paper.ipynb #8f78110b
-_others_cifar10 = '''
-= 9 cifar10 autoattack
-LBGAT+TRADES (α=0)* 88.70 53.58
-LBGAT+TRADES (α=6)* 83.61 54.45
-LBGAT (α=0) 88.22 52.86
-LBGAT (α=6) 81.98 53.14
-? Rice et al., WRN-34-20 85.34 53.42
-TRADES (α=1) 88.64 48.11
-TRADES (α=6) 84.92 52.64
-? Kumari et al., WRN-34-10 87.80 49.12
-? Mao et al., WRN-34-10 86.21 47.41
-? Zhang et al. [55], WRN-34-10, fast 87.20 44.83
-? Shafahi et al., WRN-34-10, fast 86.11 41.47
-? Chan et al., WRN-34-10 93.79 0.26
-? Wang et al. [45], WRN-28-10, fast 92.80 29.35
-? Qin et al., WRN-40-8 86.28 52.81
-? Chen et al. [8], ResNet-50 86.04 51.56
-? Xiao et al., DenseNet-121 79.28 18.50
-? Wong et al., ResNet-18 83.34 43.21
-'''
-
-# %% ../nbs/75_paper.ipynb #63c9d1e7
+# %% ../nbs/75_paper.ipynb #615812fb
 @dataclass(frozen=True)
 class Row:
     "A row of one of the paper's tables"
@@ -221,40 +58,198 @@ class Row:
     robust:float # The paper's accuracy under the attack, per cent
     source:str|None=None  # The method of the model that the examples are made on; None for a white-box attack
     reference:bool=False  # Is it somebody else's result?
-
     seeds:tuple=(0,)      # Of the runs whose mean is the result
 
     @property
     def table(self): return int(self.id.split('.')[0])
 
-# %% ../nbs/75_paper.ipynb #4a7e5e7b
-def _read_rows(text):
-    "The rows that a text spells out"
-    for line in filter(None, text.splitlines()):
-        if line.startswith('='): shared = line.split()[1:]; continue
-        title,clean,robust = line.rsplit(maxsplit=2)
-        method,_,source = title.removeprefix('? ').partition(' < ')
-        yield (*shared, method, float(clean), float(robust), source or None, title.startswith('? '))
+# %% ../nbs/75_paper.ipynb #c7a2d0ab
+paper_tables = {}
 
-def _number(text):
-    lines = {}
-    for table,data,attack,method,clean,robust,source,reference in _read_rows(text):
-        lines[table] = lines.get(table, 0)+1
-        yield Row(f'{table}.{lines[table]}', method, data, attack, clean, robust, source, reference, (0,1) if source else (0,))
+paper_tables[1] = '''
+data,attack,method,clean,robust
+cifar10,pgd20,vanilla AT,86.82,52.87
+cifar10,pgd20,TRADES (α=6),84.92,56.61
+cifar10,pgd20,LBGAT (α=0) (KL),88.00,56.10
+cifar10,pgd20,LBGAT (α=0) w/,88.35,55.50
+cifar10,pgd20,LBGAT (α=0) w/o,88.22,57.55
+'''
 
-paper_rows = {r.id: r for r in _number(_ablations + _combinations + _attacks_cifar10 + _attacks_cifar100 + _tinyimagenet + _black_box + _others_cifar100 + _others_cifar10)}
+paper_tables[2] = '''
+data,attack,method,clean,robust
+cifar100,autoattack,LBGAT (α=0),70.03,27.05
+cifar100,autoattack,LBGAT (α=6),60.43,29.34
+cifar100,autoattack,LBGAT (α=0) †,64.89,24.02
+cifar100,autoattack,LBGAT (α=6) †,60.62,27.26
+'''
 
+paper_tables[3] = '''
+data,attack,method,clean,robust
+cifar100,pgd20,vanilla AT,60.90,27.46
+cifar100,pgd20,BGAT,67.72,30.20
+cifar100,pgd20,LBGAT,66.29,34.30
+cifar10,pgd20,vanilla AT,86.82,52.87
+cifar10,pgd20,BGAT,89.00,55.40
+cifar10,pgd20,LBGAT,87.08,56.60
+'''
+
+# %% ../nbs/75_paper.ipynb #ebf52e8d
+paper_tables[4] = '''
+data,attack,method,clean,robust
+cifar100,pgd20,ALP,59.75,28.94
+cifar100,pgd20,BGAT+ALP,63.46,31.27
+cifar100,pgd20,LBGAT+ALP,62.67,35.25
+cifar100,pgd20,TRADES (α=1),62.37,25.31
+cifar100,pgd20,TRADES (α=6),56.51,30.94
+cifar100,pgd20,BGAT+TRADES (α=0),71.27,28.70
+cifar100,pgd20,LBGAT+TRADES (α=0),70.03,33.01
+cifar100,pgd20,LBGAT+TRADES (α=6),60.43,35.50
+cifar10,pgd20,ALP,85.55,54.59
+cifar10,pgd20,BGAT+ALP,86.58,55.74
+cifar10,pgd20,LBGAT+ALP,85.05,57.60
+cifar10,pgd20,TRADES (α=1),88.64,49.14
+cifar10,pgd20,TRADES (α=6),84.92,56.61
+cifar10,pgd20,BGAT+TRADES (α=0),89.06,56.75
+cifar10,pgd20,LBGAT+TRADES (α=0),88.22,57.55
+cifar10,pgd20,LBGAT+TRADES (α=6),81.98,57.78
+'''
+
+# %% ../nbs/75_paper.ipynb #f939c60d
+paper_tables[5] = '''
+data,attack,method,clean,robust
+cifar10,pgd20,Natural,95.80,0
+cifar10,pgd20,TRADES (α=1),88.64,49.14
+cifar10,pgd20,TRADES (α=6),84.92,56.61
+cifar10,pgd20,LBGAT+ALP,85.05,57.60
+cifar10,pgd20,LBGAT+TRADES (α=0),88.22,57.55
+cifar10,pgd20,LBGAT+TRADES (α=6),81.98,57.78
+cifar10,cw20,TRADES (α=1),88.64,50.93
+cifar10,cw20,TRADES (α=6),84.92,54.98
+cifar10,cw20,LBGAT+ALP,85.05,55.78
+cifar10,cw20,LBGAT+TRADES (α=0),88.22,56.38
+cifar10,cw20,LBGAT+TRADES (α=6),81.98,55.53
+cifar10,autoattack,TRADES (α=1),88.64,48.11
+cifar10,autoattack,TRADES (α=6),84.92,52.64
+cifar10,autoattack,LBGAT+TRADES (α=0),88.22,52.86
+cifar10,autoattack,LBGAT+TRADES (α=6),81.98,53.14
+cifar10,autoattack,LBGAT+TRADES (α=0)*,88.70,53.58
+cifar10,autoattack,LBGAT+TRADES (α=6)*,83.61,54.45
+cifar100,pgd20,Natural,78.76,0
+cifar100,pgd20,TRADES (α=1),62.37,25.31
+cifar100,pgd20,TRADES (α=6),56.50,30.93
+cifar100,pgd20,LBGAT+ALP,62.67,35.25
+cifar100,pgd20,LBGAT+TRADES (α=0),70.03,33.01
+cifar100,pgd20,LBGAT+TRADES (α=6),60.43,35.50
+cifar100,cw20,TRADES (α=1),62.37,24.53
+cifar100,cw20,TRADES (α=6),56.50,28.43
+cifar100,cw20,LBGAT+ALP,62.67,31.97
+cifar100,cw20,LBGAT+TRADES (α=0),70.03,31.14
+cifar100,cw20,LBGAT+TRADES (α=6),60.64,31.50
+cifar100,autoattack,TRADES (α=1),62.37,22.24
+cifar100,autoattack,TRADES (α=6),56.50,26.87
+cifar100,autoattack,LBGAT+TRADES (α=0),70.03,27.05
+cifar100,autoattack,LBGAT+TRADES (α=6),60.43,29.34
+cifar100,autoattack,LBGAT+TRADES (α=0)*,71.00,27.66
+cifar100,autoattack,LBGAT+TRADES (α=6)*,62.55,30.20
+'''
+
+# %% ../nbs/75_paper.ipynb #d9e4710d
+paper_tables[6] = '''
+data,attack,method,clean,robust
+tinyimagenet,pgd20,vanilla AT,30.65,6.81
+tinyimagenet,pgd20,LBGAT,36.50,14.00
+tinyimagenet,pgd20,ALP,30.51,8.01
+tinyimagenet,pgd20,LBGAT+ALP,33.67,14.55
+tinyimagenet,pgd20,TRADES (α=6),38.51,13.48
+tinyimagenet,pgd20,LBGAT+TRADES (α=0),47.80,14.31
+tinyimagenet,pgd20,LBGAT+TRADES (α=6),39.26,16.42
+'''
+
+# %% ../nbs/75_paper.ipynb #aa359401
+paper_tables[7] = '''
+data,attack,method,source,clean,robust
+cifar100,pgd20,TRADES (α=1),Natural,62.37,61.29
+cifar100,pgd20,TRADES (α=6),Natural,56.51,55.52
+cifar100,pgd20,LBGAT+ALP,Natural,62.67,61.38
+cifar100,pgd20,LBGAT+TRADES (α=0),Natural,70.03,68.35
+cifar100,pgd20,TRADES (α=1),LBGAT+TRADES (α=0),62.37,42.32
+cifar100,pgd20,TRADES (α=6),LBGAT+TRADES (α=0),56.51,41.67
+cifar100,pgd20,LBGAT+ALP,TRADES (α=6),62.67,45.68
+cifar100,pgd20,LBGAT+TRADES (α=0),TRADES (α=6),70.03,50.27
+cifar10,pgd20,TRADES (α=1),Natural,88.64,87.00
+cifar10,pgd20,TRADES (α=6),Natural,84.92,83.30
+cifar10,pgd20,LBGAT+TRADES (α=0),Natural,88.22,87.20
+cifar10,pgd20,TRADES (α=1),LBGAT+TRADES (α=0),88.64,66.18
+cifar10,pgd20,TRADES (α=6),LBGAT+TRADES (α=0),84.92,67.18
+cifar10,pgd20,LBGAT+TRADES (α=0),TRADES (α=6),88.22,68.45
+'''
+
+# %% ../nbs/75_paper.ipynb #16e392b7
+paper_tables[8] = '''
+data,attack,method,clean,robust,reference
+cifar100,autoattack,LBGAT+TRADES (α=0)*,71.00,27.66,
+cifar100,autoattack,LBGAT+TRADES (α=6)*,62.55,30.20,
+cifar100,autoattack,LBGAT (α=0),70.03,27.05,
+cifar100,autoattack,LBGAT (α=6),60.43,29.34,
+cifar100,autoattack,TRADES (α=1),62.37,22.24,
+cifar100,autoattack,TRADES (α=6),56.50,26.87,
+cifar100,autoattack,"Sitawarin et al., WRN-34-10",62.82,24.57,yes
+cifar100,autoattack,"Chen et al. [6], WRN-34-10",62.15,26.94,yes
+cifar100,autoattack,"Hendrycks et al., WRN-28-10, more data",59.23,28.42,yes
+cifar100,autoattack,"Rice et al., ResNet-18",53.83,18.95,yes
+'''
+
+# %% ../nbs/75_paper.ipynb #cffba212
+paper_tables[9] = '''
+data,attack,method,clean,robust,reference
+cifar10,autoattack,LBGAT+TRADES (α=0)*,88.70,53.58,
+cifar10,autoattack,LBGAT+TRADES (α=6)*,83.61,54.45,
+cifar10,autoattack,LBGAT (α=0),88.22,52.86,
+cifar10,autoattack,LBGAT (α=6),81.98,53.14,
+cifar10,autoattack,"Rice et al., WRN-34-20",85.34,53.42,yes
+cifar10,autoattack,TRADES (α=1),88.64,48.11,
+cifar10,autoattack,TRADES (α=6),84.92,52.64,
+cifar10,autoattack,"Kumari et al., WRN-34-10",87.80,49.12,yes
+cifar10,autoattack,"Mao et al., WRN-34-10",86.21,47.41,yes
+cifar10,autoattack,"Zhang et al. [55], WRN-34-10, fast",87.20,44.83,yes
+cifar10,autoattack,"Shafahi et al., WRN-34-10, fast",86.11,41.47,yes
+cifar10,autoattack,"Chan et al., WRN-34-10",93.79,0.26,yes
+cifar10,autoattack,"Wang et al. [45], WRN-28-10, fast",92.80,29.35,yes
+cifar10,autoattack,"Qin et al., WRN-40-8",86.28,52.81,yes
+cifar10,autoattack,"Chen et al. [8], ResNet-50",86.04,51.56,yes
+cifar10,autoattack,"Xiao et al., DenseNet-121",79.28,18.50,yes
+cifar10,autoattack,"Wong et al., ResNet-18",83.34,43.21,yes
+'''
+
+# %% ../nbs/75_paper.ipynb #25a856fb
+def read_rows(
+    table:int, # Number of the table
+    text:str,  # Comma-separated values, the names of the columns first
+) -> list[Row]:
+    "The rows of a table; what stands under `seeds` follows from `source`: the paper's black-box results are means over two runs"
+    return [Row(f'{table}.{k}', o['method'], o['data'], o['attack'],
+                float(o['clean']), float(o['robust']), o.get('source'),
+                reference=o.get('reference')=='yes', seeds=(0,1) if 'source' in o else (0,))
+            for k,o in enumerate(csv.DictReader(text.strip().splitlines()), 1)]
+
+paper_rows = {r.id: r for k,text in paper_tables.items() for r in read_rows(k, text)}
+
+# %% ../nbs/75_paper.ipynb #d397655d
 def get_rows(
     which:str, # A row (`4.5`), a table (`4`), several of these separated by commas, or `all`
 ) -> list[Row]:
     "The rows that a user asks for. Raises `InputError` for one that doesn't exist."
-    wanted = list(paper_rows) if which=='all' else [i for o in which.split(',') for i in _matching(o.strip())]
-    return [paper_rows[i] for i in dict.fromkeys(wanted)]
+    if which=='all': return list(paper_rows.values())
+    ids = [i for o in which.split(',') for i in _matching(o.strip())]
+    return [paper_rows[i] for i in dict.fromkeys(ids)]
 
 def _matching(name):
-    found = [i for i in paper_rows if name in (i, i.split('.')[0])]
-    if not found: raise InputError(f"There is no row {name!r}: use a table's number (1 to 9), a row such as 4.5, or all")
-    return found
+    "The rows that `name`, a table or a row, stands for"
+    ids = [i for i in paper_rows if name in (i, i.split('.')[0])]
+    if not ids:
+        raise InputError(f"There is no row {name!r}: "
+                         "use a table's number (1 to 9), a row such as 4.5, or all")
+    return ids
 
 # %% ../nbs/75_paper.ipynb #de6863d7
 @dataclass(frozen=True)
