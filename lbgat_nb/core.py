@@ -6,8 +6,9 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/core.html.md"""
 
 # %% ../nbs/60_core.ipynb #bf0c165e
 from __future__ import annotations
-import hashlib, math, os
+import hashlib, math, operator, os, re, shutil
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import MethodType
 from typing import Iterable
@@ -20,50 +21,79 @@ try: import fcntl
 except ImportError: fcntl = None   # Windows
 
 # %% auto #0
-__all__ = ['InputError', 'check_images', 'check_labels', 'digest', 'generator', 'atomic', 'locked', 'eval_mode', 'frozen',
-           'plain', 'as_float32']
+__all__ = ['InputError', 'check_images', 'check_labels', 'check_eps', 'check_seed', 'digest', 'generator', 'beside', 'atomic',
+           'sweep', 'locked', 'eval_mode', 'frozen', 'plain', 'as_float32']
 
 # %% ../nbs/60_core.ipynb #3c1976e6
 class InputError(ValueError):
     "What the user passed in is wrong; the message says in one line what, and what to do about it."
+    def __init__(self, message=''): super().__init__(' '.join(str(message).splitlines()))
+
 
 # %% ../nbs/60_core.ipynb #bf8f6a9a
 def check_images(
-    x: Tensor, # A batch of images, (N, C, H, W), floats in [0,1]
-    channels: int | None = None, # Number of channels that the model takes, where it is known
+    x:Tensor, # A batch of images, (N, C, H, W), floats in [0,1]
+    channels:int|None=None, # Number of channels that the model takes, where it is known
 ):
     "Raise `InputError` unless `x` is a batch of finite images in [0,1]; returns nothing."
-    if not (isinstance(x, Tensor) and x.ndim == 4 and x.is_floating_point()):
-        what = f'{x.dtype} of shape {tuple(x.shape)}' if isinstance(x, Tensor) else type(x).__name__
-        raise InputError(f'images must be a float tensor (N, C, H, W) in [0,1], not {what}')
-    if channels not in (None, x.shape[1]): raise InputError(f'images have {x.shape[1]} channels, expected {channels}')
-    if x.numel() == 0: return
-    lo, hi = torch.stack(x.aminmax()).tolist()
-    if not math.isfinite(lo + hi): raise InputError('images hold values that are not finite (NaN or infinity)')
-    if 0 <= lo and hi <= 1: return
-    hint = ('looks normalised: put the normalisation into the model' if lo < -0.5 else
-            'looks like uint8 0..255: divide by 255' if hi > 2 else 'overshoots: clamp it')
+    if not (isinstance(x, Tensor) and x.ndim==4 and x.is_floating_point()):
+        raise InputError(f'images must be a float tensor (N, C, H, W) in [0,1], not {_kind(x)}')
+    if channels not in (None, x.shape[1]):
+        raise InputError(f'images have {x.shape[1]} channels, expected {channels}')
+    if x.numel()==0: return
+    lo,hi = torch.stack(x.aminmax()).tolist()
+    if not math.isfinite(lo+hi):
+        raise InputError('images hold values that are not finite (NaN or infinity)')
+    if 0<=lo and hi<=1: return
+    hint = ('looks normalised: put the normalisation into the model' if lo<-0.5 else
+            'looks like uint8 0..255: divide by 255' if hi>2 else 'overshoots: clamp it')
     raise InputError(f'images must lie in [0,1]; this batch lies in [{lo:.4g}, {hi:.4g}] and {hint}')
+
+def _kind(o):
+    "What `o` is, for a message"
+    return f'{o.dtype} of shape {tuple(o.shape)}' if isinstance(o, Tensor) else type(o).__name__
+
 
 # %% ../nbs/60_core.ipynb #d426ff11
 def check_labels(
-    y: Tensor, # Labels, (N,), int64
-    n_classes: int, # Labels are 0 … `n_classes`-1
+    y:Tensor,      # Labels, (N,), int64
+    n_classes:int, # Labels are 0 … `n_classes`-1
 ):
     "Raise `InputError` unless `y` is a vector of class indices below `n_classes`; returns nothing."
-    if not (isinstance(y, Tensor) and y.ndim == 1 and y.dtype == torch.int64):
-        what = f'{y.dtype} of shape {tuple(y.shape)}' if isinstance(y, Tensor) else type(y).__name__
-        raise InputError(f'labels must be an int64 tensor (N,), not {what}')
-    if y.numel() == 0: return
-    lo, hi = torch.stack(y.aminmax()).tolist()
-    if lo < 0 or hi >= n_classes: raise InputError(f'labels must lie in 0..{n_classes-1}, these lie in {lo}..{hi}')
+    if not (isinstance(y, Tensor) and y.ndim==1 and y.dtype==torch.int64):
+        raise InputError(f'labels must be an int64 tensor (N,), not {_kind(y)}')
+    if y.numel()==0: return
+    lo,hi = torch.stack(y.aminmax()).tolist()
+    if lo<0 or hi>=n_classes:
+        raise InputError(f'labels must lie in 0..{n_classes-1}, these lie in {lo}..{hi}')
+
+
+# %% ../nbs/60_core.ipynb #cc2ecbda
+def check_eps(
+    eps:float, # Radius of the ball, in pixel units
+):
+    "Raise `InputError` unless 0 < `eps` ≤ 1; returns nothing."
+    try: fits = 0<eps<=1
+    except TypeError: fits = False
+    if not fits:
+        raise InputError(f'eps must be in pixel units, above 0 and at most 1, such as 0.031 or 8/255, not {eps}')
+
+def check_seed(
+    seed:int, # Decides what is random
+):
+    "Raise `InputError` unless `seed` is a whole number from 0 to 2⁶³-1; returns nothing."
+    try: fits = 0<=operator.index(seed)<2**63
+    except TypeError: fits = False
+    if not fits or isinstance(seed, bool):
+        raise InputError(f'a seed must be a whole number from 0 to {2**63-1}, not {seed}')
+
 
 # %% ../nbs/60_core.ipynb #2f2136d1
-def digest(parts: Iterable) -> str:
+def digest(parts:Iterable) -> str:
     "Hash of `parts` (bytes, arrays of bytes, or anything with a stable `str`): 64 hex digits, the same in every process."
     h = hashlib.sha256()
     for o in parts:
-        if not isinstance(o, (bytes, np.ndarray)): o = str(o).encode()
+        if not isinstance(o, (bytes, np.ndarray)): o = str(o).encode(errors='surrogateescape')  # file names need not be UTF-8
         h.update(len(o).to_bytes(8, 'little'))
         h.update(o)
     return h.hexdigest()
@@ -77,28 +107,85 @@ def generator(
     return torch.Generator(device).manual_seed(int(digest(key)[:16], 16))
 
 # %% ../nbs/60_core.ipynb #6834edf4
+def _is_at(fd, path):
+    "Is the open file `fd` still the one at `path`?"
+    try: return os.path.samestat(os.fstat(fd), os.stat(path))
+    except FileNotFoundError: return False
+
+def _hold(path:Path, make=None, wait=True):
+    "A descriptor that locks `path`, which `make()` creates; None if it isn't there, or if another holds it and `wait` is False."
+    while True:
+        if make: make()
+        try: fd = os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            if make: continue   # another process has just removed it
+            return None
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            if _is_at(fd, path): return fd
+        except BaseException as e:
+            os.close(fd)
+            if isinstance(e, BlockingIOError): return None
+            raise
+        os.close(fd)
+
+
+# %% ../nbs/60_core.ipynb #1796a90c
+@contextmanager
+def beside(
+    path:str|Path, # A file or folder that is to be
+):
+    "A new folder next to `path` within the block; it vanishes at the end with all that is still in it."
+    folder = Path(path).with_name(f'.{uuid4().hex}.tmp')
+    make = partial(folder.mkdir, parents=True, exist_ok=True)
+    fd = _hold(folder, make) if fcntl else make()
+    try: yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if fd is not None: os.close(fd)
+
 @contextmanager
 def atomic(
-    file: str | Path, # The file to write; its folder is made if there is none
+    file:str|Path, # The file to write; its folder is made if there is none
 ):
     "A path to write to within the block: it becomes `file` at the end, or vanishes if anything went wrong."
     file = Path(file)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    tmp = file.with_name(f'.{uuid4().hex}-{file.name}')
-    try:
-        yield tmp
+    with beside(file) as folder:
+        yield (tmp := folder/file.name)
         tmp.chmod(0o644)  # safetensors writes files that only their owner may read
         os.replace(tmp, file)
-    finally: tmp.unlink(missing_ok=True)
+
+def sweep(
+    folder:str|Path, # Where `atomic` or `beside` were used; need not exist
+):
+    "Remove what killed processes left in `folder` of `beside` and `atomic`; what a living process uses stays."
+    for o in Path(folder).glob('.*.tmp'):
+        if not re.fullmatch(r'\.[0-9a-f]{32}\.tmp', o.name): continue
+        fd = _hold(o, wait=False) if fcntl else None
+        if fcntl and fd is None: continue
+        shutil.rmtree(o, ignore_errors=True)
+        if fcntl: os.close(fd)
+
 
 # %% ../nbs/60_core.ipynb #260a0eaa
 @contextmanager
-def locked(file: Path):
-    "Wait until no other process is in such a block for the same file."
+def locked(
+    file:str|Path,  # What the lock is for; its folder is made if there is none
+    wait:bool=True, # Wait until no other process is in such a block for the same file? Else that is an `InputError`
+):
+    "No other process is in such a block for the same file."
+    file = Path(file)
     file.parent.mkdir(parents=True, exist_ok=True)
-    with open(file.with_name(f'.{file.name}.lock'), 'w') as f:
-        if fcntl: fcntl.flock(f, fcntl.LOCK_EX)
-        yield
+    lock = file.with_name(f'.{file.name}.lock')
+    fd = _hold(lock, lock.touch, wait) if fcntl else None
+    if fcntl and fd is None:
+        raise InputError(f'another process is at work on {file}: wait until it is done, or choose another place')
+    try: yield
+    finally:
+        if fd is not None:
+            lock.unlink(missing_ok=True)
+            os.close(fd)
+
 
 # %% ../nbs/60_core.ipynb #35aed69a
 @contextmanager

@@ -89,6 +89,11 @@ class TensorDL(TfmdDL):
     def new(self, dataset=None, cls=None, **kwargs):
         return super().new(dataset, cls, **{**dict(augment=self.augment, seed=self.seed, epoch=self.epoch), **kwargs})
 
+    def stored(self) -> TensorDL:
+        "The same images as they are stored: all of them, in order, not augmented."
+        return self.new(shuffle=False, drop_last=False, augment=())
+
+
 # %% ../nbs/61_data.ipynb #130e0914
 @patch
 def split(self: ImageTensors,
