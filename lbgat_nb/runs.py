@@ -8,18 +8,21 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/runs.html.md"""
 from __future__ import annotations
 import json, math, sys, time
 from dataclasses import asdict, dataclass, fields, replace
+from functools import cached_property
+from itertools import combinations
 from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
 import torch
 from torch import nn
-from .core import atomic, eval_mode, InputError
+from .core import atomic, eval_mode, generator, InputError, plain
 from .datasets import get_dls
 from .evaluate import evaluate, versions
-from .networks import create_model, Ensemble
+from .networks import create_model, Ensemble, split_name
 from .adversarial import AdversarialTraining, Objective, RobustAccuracy
 from .methods import get_objective
 from .figures import plot_curves
+from .precision import DeviceMixedPrecision
 from .sanity import sanity
 from .separate_bn import by_input, separate_bn
 from .weights import load_robust, load_weights, save_robust
@@ -27,25 +30,27 @@ from fastai.callback.core import Callback
 from fastai.callback.progress import ProgressCallback
 from fastai.learner import Learner
 from fastai.metrics import accuracy
-from fastai.torch_core import default_device, no_random
-from fastcore.basics import noop
+from fastai.torch_core import default_device, no_random, rank_distrib, set_seed
+from fastcore.basics import noop, store_attr
 from fastprogress.core import IN_NOTEBOOK
 
+
 # %% auto #0
-__all__ = ['digits_settings', 'Settings', 'run_objective', 'make_settings', 'make_dls', 'make_natural', 'make_learner', 'RunLog',
-           'read_settings', 'start_folder', 'natural_run', 'train_run', 'finish_run']
+__all__ = ['digits_settings', 'Settings', 'run_objective', 'check_settings', 'make_settings', 'check_device', 'make_dls',
+           'fitting_model', 'member_names', 'weights_files', 'RunLog', 'KeyedNoise', 'read_settings', 'read_state',
+           'Run', 'train_run', 'finish_run']
 
 # %% ../nbs/74_runs.ipynb #29c61b70
 @dataclass
 class Settings:
     "What a training run is asked to do; the defaults are those of the paper"
     data:str='digits'            # `digits`, `cifar10`, `cifar100`, `tinyimagenet`, or a folder, see `get_dls`
-    method:str='lbgat+trades'    # One of `lbgat_nb.objectives.methods`
+    method:str='lbgat+trades'    # A key of `lbgat_nb.methods.methods`
     alpha:float|None=None        # Weight of the regulariser; the method's own default if None
     beta:float|None=None         # Weight of the natural model's cross-entropy; the method's own default if None
     robust:str='wrn_34_10'       # Robust network, a name for `create_model`
     natural:str='resnet18_lbgat' # Natural network, likewise; `a+b` for an ensemble of two
-    natural_weights:str|None=None # Weights files for the natural network, separated by commas; None for fresh weights (BGAT trains them first)
+    natural_weights:str|list|None=None # Files of the natural network, a list or with commas between; None: BGAT trains them
     shared:bool=False            # One network for both, with separate batch norm, in place of `natural` (table 2 †)?
     eps:float=0.031              # Radius of the l∞ ball, in pixel units
     steps:int=10                 # Steps of the training attack
@@ -53,12 +58,13 @@ class Settings:
     bs:int=128                   # Batch size
     lr:float=0.1                 # Learning rate between the first epoch and the first drop
     first:float=0.2              # Factor on the learning rate of the first epoch
-    size:int|None=None           # Side to which the images of a folder are resized, in pixels; None if they all have one size
-    n_train:int|None=None        # Training images to use, always the same ones for the same number; all if None
-    valid_pct:float=0.1          # Part of the training images held out to choose the best epoch by
+    size:int|None=None           # Side to which images of a folder are resized, in pixels; None if all have one size
+    n_train:int|None=None        # Training images, always the same ones for the same number; all if None
+    valid_pct:float=0.1          # Part of the training images held out to choose the best epoch by; 0 holds none out
     seed:int=0                   # Of the split, the order of the batches, the weights and the noise
     precision:str='fp32'         # `fp32`, `bf16` or `fp16`
     device:str|None=None         # `cpu`, `cuda`, ...; fastai's choice if None
+    init:int=0                   # Which of the seed's initial weights: equal members of an ensemble differ in it
 
 digits_settings = dict(robust='wrn_10_1', natural='resnet10_w8', eps=0.2, epochs=40, bs=64)
 
@@ -66,29 +72,67 @@ digits_settings = dict(robust='wrn_10_1', natural='resnet10_w8', eps=0.2, epochs
 def run_objective(
     s:Settings, # The settings of a run
 ) -> Objective:
-    "What a run minimises. Raises `InputError` for a method or weight that does not exist, and for a shared network where there is nothing to share."
+    "What a run minimises. Raises `InputError` for a method or weight that does not exist, or nothing to share."
     objective = get_objective(s.method, alpha=s.alpha, beta=s.beta)
-    if s.shared and not objective.needs_natural: raise InputError(f"The method {s.method} has no natural model, so there is nothing to share: leave shared out")
+    if s.shared and not objective.needs_natural:
+        raise InputError(f"The method {s.method} has no natural model, so there is nothing to share: leave shared out")
     return by_input(objective) if s.shared else objective
 
+
 # %% ../nbs/74_runs.ipynb #df305bbd
+_types = {'str':str, 'int':int, 'float':(int,float), 'bool':bool, 'list':list, 'None':type(None)}
+
+def _check_type(name, allowed, value):
+    "Raises `InputError` unless `value` has a type that the text `allowed` names; True and False are no numbers here"
+    kinds = [o.strip() for o in allowed.split('|')]
+    fits = 'bool' in kinds if isinstance(value, bool) else any(isinstance(value, _types[k]) for k in kinds)
+    if not fits: raise InputError(f"{name} must be {' or '.join(kinds)}, not {value!r}")
+
+def check_settings(
+    s:Settings, # The settings of a run
+) -> Settings:  # The same
+    "Raises `InputError` for a value that makes no sense, wherever the settings come from."
+    for f in fields(s): _check_type(f.name, f.type, getattr(s, f.name))
+    for k in ('eps','lr','first','alpha','beta'):
+        v = getattr(s, k)
+        if v is not None and not (math.isfinite(v) and (v>0 or k in ('alpha','beta'))):
+            raise InputError(f"{k} must be a positive number, not {v}")
+    for k in ('steps','epochs','bs','size','n_train'):
+        if (v := getattr(s, k)) is not None and v<1: raise InputError(f"{k} must be at least 1, not {v}")
+    if not 0<=s.valid_pct<1:
+        raise InputError(f"valid_pct is a part of the training images, from 0 to below 1, not {s.valid_pct}")
+    if s.precision not in ('fp32','bf16','fp16'):
+        raise InputError(f"precision is fp32, bf16 or fp16, not {s.precision}")
+    objective = run_objective(s)   # refuses what does not exist
+    if s.natural_weights is not None and (s.shared or not objective.needs_natural):
+        raise InputError(f"The method {s.method}{' with a shared network' if s.shared else ''} has no natural model of its own: leave natural_weights out")
+    return s
+
+
+# %% ../nbs/74_runs.ipynb #d0bbb825
 def make_settings(
     **given, # Any fields of `Settings`; None counts as not given
 ) -> Settings:
     "Settings with the defaults for the data. Raises `InputError` for a value that makes no sense."
     given = {k:v for k,v in given.items() if v is not None}
-    unknown = given.keys() - {f.name for f in fields(Settings)}
-    if unknown: raise InputError(f"There is no setting called {', '.join(sorted(unknown))}: use {', '.join(f.name for f in fields(Settings))}")
-    s = Settings(**{**(digits_settings if given.get('data','digits')=='digits' else {}), **given})
-    for k in ('eps','lr','first'):
-        if not (math.isfinite(getattr(s,k)) and getattr(s,k)>0): raise InputError(f"{k} must be a positive number, not {getattr(s,k)}")
-    for k in ('steps','epochs','bs'):
-        if getattr(s,k)<1: raise InputError(f"{k} must be at least 1, not {getattr(s,k)}")
-    if s.precision not in ('fp32','bf16','fp16'): raise InputError(f"precision is fp32, bf16 or fp16, not {s.precision}")
-    run_objective(s)   # refuses what does not exist
-    try: s.device and torch.empty(0, device=s.device)
-    except (RuntimeError, AssertionError): raise InputError(f"There is no device {s.device} here: use cpu, or leave it out") from None
+    known = [f.name for f in fields(Settings)]
+    if unknown := given.keys()-set(known):
+        raise InputError(f"There is no setting called {', '.join(sorted(unknown))}: use {', '.join(known)}")
+    defaults = digits_settings if given.get('data','digits')=='digits' else {}
+    s = check_settings(Settings(**{**defaults, **given}))
+    check_device(s.device)
     return s
+
+def check_device(
+    device:str|None, # `cpu`, `cuda`, ...; None for fastai's choice
+) -> torch.device:
+    "The device of that name. Raises `InputError` if there is none here."
+    if device is None: return default_device()
+    try: torch.zeros(1, device=device).tolist()   # `meta` has no numbers
+    except (RuntimeError, AssertionError):
+        raise InputError(f"There is no device {device} here: use cpu, or leave it out") from None
+    return torch.device(device)
+
 
 # %% ../nbs/74_runs.ipynb #e1c06dbb
 def make_dls(
@@ -96,65 +140,80 @@ def make_dls(
     download:bool=False, # Download a named data set where it isn't found?
 ):
     "The data of a run: training, validation and test part"
-    return get_dls(s.data, size=s.size, download=download, bs=s.bs, n_train=s.n_train, valid_pct=s.valid_pct, seed=s.seed,
-                   device=torch.device(s.device) if s.device else default_device())
+    return get_dls(s.data, size=s.size, download=download, bs=s.bs, n_train=s.n_train,
+                   valid_pct=s.valid_pct, seed=s.seed, device=check_device(s.device))
+
 
 # %% ../nbs/74_runs.ipynb #f2894d03
-def _network(name, dls):
-    "The network called `name`, after a look at whether it can take images of this size"
+def fitting_model(
+    name:str, # A name for `create_model`
+    dls,      # The data
+) -> nn.Module:
+    "The network called `name` with fresh weights. Raises `InputError` if it can't take images of this size."
     images = dls.train_ds.x[:1].float()
     net = create_model(name, dls.c, images.shape[1])
     try:
         with torch.no_grad(), eval_mode(net): net(images)
     except (RuntimeError, AssertionError, ValueError) as e:
-        raise InputError(f"The network {name} can't take images of {'×'.join(map(str, images.shape[2:]))} pixels: have it enlarge them first, as resize_64:{name} does") from e
+        size = '×'.join(map(str, images.shape[2:]))
+        raise InputError(f"The network {name} can't take images of {size} pixels: "
+                         f"have it enlarge them first, as resize_64:{name} does") from e
     return net
 
-def make_natural(
-    s:Settings, # Names the networks and their weights
-    dls,        # What `make_dls` returned
-) -> nn.Module: # One network, or an `Ensemble`
-    "The natural model of a run, with the weights that the settings name. Raises `InputError` if those don't fit."
-    natural = _network(s.natural, dls)
-    nets = list(natural) if isinstance(natural, Ensemble) else [natural]
-    files = s.natural_weights.split(',') if s.natural_weights else []
-    if files and len(files)!=len(nets): raise InputError(f"natural {s.natural} takes {len(nets)} weights files, not {len(files)}: name one for each network, separated by commas")
-    for net,file in zip(nets, files): load_weights(net, file)
-    return natural
 
-def make_learner(
-    s:Settings,    # What to train and how
-    dls,           # What `make_dls` returned
-    verbose:bool=True, # Say which loss, attack and optimiser are in force?
-) -> Learner:      # Ready for `fit_steps`
-    "A `Learner` that trains as the settings say, with clean and robust validation accuracy as metrics"
-    objective = run_objective(s)
-    with no_random(s.seed):
-        robust = _network(s.robust, dls)
-        if s.shared: robust,natural = separate_bn(robust)
-        else: natural = make_natural(s, dls) if objective.needs_natural else None
-    method = AdversarialTraining(objective, natural, eps=s.eps, steps=s.steps, seed=s.seed, verbose=verbose)
-    learn = Learner(dls, robust, metrics=[accuracy, RobustAccuracy(eps=s.eps)], cbs=method)
-    return learn.to_bf16() if s.precision=='bf16' else learn.to_fp16() if s.precision=='fp16' else learn
+# %% ../nbs/74_runs.ipynb #966f1f19
+def member_names(
+    name:str, # Of a network or an ensemble
+) -> list[str]:
+    "The names of the members of an ensemble; of one network, its own"
+    parts = split_name(name)
+    return member_names(name[1:-1]) if len(parts)==1 and name[:1]+name[-1:]=='()' else parts
+
+def weights_files(
+    given:str|list, # Files: a list, or a text with commas between them
+    n:int,          # How many there should be
+) -> list:          # The files
+    "The weights files that a user names. A file's own name may hold commas, if the file is there. Raises `InputError` if there are not `n`."
+    parts = given if isinstance(given, list) else given.split(',')
+    if isinstance(given, str):
+        for cuts in combinations(range(1, len(parts)), n-1):
+            files = [','.join(parts[a:b]) for a,b in zip((0,*cuts), (*cuts,len(parts)))]
+            if all(Path(o).is_file() for o in files): return files
+    if len(parts)!=n:
+        raise InputError(f"The natural model takes {n} weights files, not {len(parts)}: "
+                         "name one for each network, separated by commas")
+    return parts
+
 
 # %% ../nbs/74_runs.ipynb #00dac8ba
 class RunLog(Callback):
     "Brings the folder of a run up to date after each epoch"
     order = ProgressCallback.order+1
     def __init__(self,
-        folder:Path,    # The run's folder
-        facts:dict,     # For the header of the weights
-        monitor:str,    # The column of the log by which `best` is chosen
-        rows:list=(),   # The log so far, if the run is resumed
-    ): self.folder,self.facts,self.monitor,self.rows = Path(folder),facts,monitor,list(rows)
+        folder:Path,  # The run's folder
+        facts:dict,   # For the header of the weights
+        monitor:str,  # The column of the log by which `best` is chosen
+        about:dict,   # What the resume file should say of the run
+        state:dict,   # The resume file, if the run goes on, or {}
+    ):
+        store_attr('facts,monitor,about,state')
+        self.folder,self.rows = Path(folder),list(state.get('rows', []))
 
     def before_fit(self):
         log = self._line if self.learn.logger is print else self.learn.logger
         self.learn.logger = lambda row: log(row) if len(row)>2 else None   # nothing for epochs that were done before
+        if not self.state: return
+        smooth = self.recorder.smooth_loss
+        smooth.count,smooth.val = self.state['smooth']
+        if self._scaler: self._scaler.load_state_dict(self.state['scaler'])
+
+    @property
+    def _scaler(self): return getattr(self.learn, 'scaler', None)
 
     def _line(self, row):
         "An epoch as a line of text, where there is no progress bar"
-        print('  '.join(f'{k} {v:.4f}' if isinstance(v, float) else f'{k} {v}' for k,v in zip(self.recorder.metric_names, row)), flush=True)
+        shown = [f'{k} {v:.4f}' if isinstance(v, float) else f'{k} {v}' for k,v in zip(self.recorder.metric_names, row)]
+        print('  '.join(shown), flush=True)
 
     def before_train(self): self.start = time.perf_counter()
 
@@ -162,121 +221,289 @@ class RunLog(Callback):
         if self.epoch<len(self.rows): return
         values = dict(zip(self.recorder.metric_names[1:], self.recorder.final_record))
         if not math.isfinite(values['train_loss']):
-            raise InputError(f"The loss of epoch {self.epoch+1} is not a finite number: start again with a smaller learning rate; {self.folder} keeps epoch {self.epoch}")
+            raise InputError(f"The loss of epoch {self.epoch+1} is not a finite number: "
+                             f"start again with a smaller learning rate; {self.folder} keeps epoch {self.epoch}")
         best_before = max((r[self.monitor] for r in self.rows), default=-1)
-        self.rows.append(dict(epoch=self.epoch+1, lr=self.opt.hypers[-1]['lr'], **values, seconds=round(time.perf_counter()-self.start, 2)))
+        seconds = round(time.perf_counter()-self.start, 2)
+        self.rows.append(dict(epoch=self.epoch+1, lr=self.opt.hypers[-1]['lr'], **values, seconds=seconds))
         self.save('last')
         if values[self.monitor]>best_before: self.save('best')
         with atomic(self.folder/'log.csv') as f: pd.DataFrame(self.rows).to_csv(f, index=False)
-        state = self.opt.state_dict()
-        state['hypers'] = [dict(h) for h in state['hypers']]
-        with atomic(self.folder/'resume.pt') as f: torch.save(dict(model=self.model.state_dict(), opt=state, rows=self.rows), f)
+        with atomic(self.folder/'resume.pt') as f: torch.save(self.resume_state(), f)
 
     def save(self, name):
         row = self.rows[-1]
         save_robust(self.model, self.folder/f'{name}.safetensors', **self.facts, epoch=row['epoch'],
                     valid={k: row[k] for k in ('accuracy','robust_accuracy')})
 
+    def resume_state(self):
+        "All that the next epoch depends on"
+        opt,smooth = self.opt.state_dict(),self.recorder.smooth_loss
+        opt['hypers'] = [dict(h) for h in opt['hypers']]
+        return dict(about=self.about, model=self.model.state_dict(), opt=opt, rows=self.rows,
+                    smooth=(smooth.count, plain(smooth.val)), scaler=self._scaler.state_dict() if self._scaler else {})
+
+
+# %% ../nbs/74_runs.ipynb #cbac4cdc
+class KeyedNoise(Callback):
+    "Starts the global random streams of each epoch from the seed and the number of the epoch"
+    def __init__(self, seed:int): store_attr()
+    def before_train(self): set_seed(generator(self.seed, 'forward', self.epoch, rank_distrib()).initial_seed())
+
+
 # %% ../nbs/74_runs.ipynb #ada1f5f8
-def _write_json(file, content):
-    with atomic(file) as f: f.write_text(json.dumps(content, indent=1)+'\n')
+def _read_facts(folder):
+    "The content of a run's `settings.json`"
+    file = Path(folder)/'settings.json'
+    try:
+        facts = json.loads(file.read_text())
+        return dict(settings=dict(facts['settings']), data=dict(facts['data']))
+    except FileNotFoundError:
+        raise InputError(f"{folder} holds no run: give a folder with a settings.json, or start a run") from None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise InputError(f"{file} cannot be read: restore it, or start a new run in another folder") from None
 
 def read_settings(
     folder:str|Path, # A run's folder
 ) -> Settings:       # The settings that the run was started with
-    "The settings in a run's folder. Raises `InputError` if it holds no run."
-    file = Path(folder)/'settings.json'
-    try: return Settings(**json.loads(file.read_text())['settings'])
-    except FileNotFoundError: raise InputError(f"{folder} holds no run: give a folder with a settings.json, or start a run") from None
-    except (ValueError, KeyError, TypeError): raise InputError(f"{file} cannot be read: restore it, or start a new run in another folder") from None
+    "The settings in a run's folder. Raises `InputError` if it holds no run, or one with settings that make no sense."
+    stored = _read_facts(folder)['settings']
+    try: return check_settings(Settings(**stored))
+    except (TypeError, InputError) as e:
+        raise InputError(f"{Path(folder)/'settings.json'} does not make sense ({e}): restore it") from None
 
-def start_folder(
-    folder:str|Path, # A folder for the run, which must not hold one
-    s:Settings,      # What the run is asked to do
-    dls,             # The data it is done with
-):
-    "Make the folder of a run and write its settings. Raises `InputError` if there is a run already."
-    folder = Path(folder)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder} is not empty: resume the run in it with --resume, or choose another folder with --run")
-    data = dict(name=dls.train_ds.name, fingerprint=dls.fingerprint, train=len(dls.train_ds), valid=len(dls.valid_ds), test=len(dls.test_ds))
-    _write_json(folder/'settings.json', dict(settings=asdict(s), data=data, versions=versions(), loss=str(run_objective(s))))
 
 # %% ../nbs/74_runs.ipynb #7aa5c5e6
-def _resume(learn, file):
-    "Put a `Learner` into the state of a resume file; returns the log so far"
+def read_state(
+    file:Path,   # A run's `resume.pt`
+    about:dict,  # What it has to say of the run that it belongs to
+    epochs:int,  # Of the run
+) -> dict:       # Empty if there is no such file
+    "A resume file. Raises `InputError` if it cannot be read, is of another version, or belongs to another run."
+    again = f"delete it to train the run in {file.parent} from the start"
     try: state = torch.load(file, map_location='cpu', weights_only=True)
-    except FileNotFoundError: return []
-    except Exception as e: raise InputError(f"{file} cannot be read ({type(e).__name__}): delete it to train the run from the start") from None
-    learn.create_opt()
-    learn.model.load_state_dict(state['model'])
-    learn.model.to(learn.dls.device)
-    learn.opt.load_state_dict(state['opt'])
-    learn.dls.train.epoch = len(state['rows'])
-    return state['rows']
+    except FileNotFoundError: return {}
+    except Exception as e:   # a damaged file can fail in any way
+        raise InputError(f"{file} cannot be read ({type(e).__name__}): {again}") from None
+    parts = ('about','model','opt','rows','smooth','scaler')
+    if not isinstance(state, dict) or any(k not in state for k in parts):
+        raise InputError(f"{file} is of another version of this library, which can go on with it; or {again}")
+    if state['about']!=about: raise InputError(f"{file} belongs to another run: restore the right one, or {again}")
+    try: done = [r['epoch'] for r in state['rows'] if {'accuracy','robust_accuracy'} <= r.keys()]
+    except (TypeError, KeyError, AttributeError): done = []
+    if done!=list(range(1, len(done)+1)) or not 1<=len(done)<=epochs:
+        raise InputError(f"{file} has a log that does not fit the run: {again}")
+    return state
 
-# %% ../nbs/74_runs.ipynb #abbc0046
-def natural_run(
-    s:Settings,      # The settings of a run
-    name:str,        # The network to train in its place
-    folder:Path,     # Where to keep it
-    dls,             # The data of the run
-    purpose:str,     # What it is for, to be printed
-    progress:bool=True, # Show a line for each epoch and, in a terminal or notebook, a progress bar?
-) -> Path:           # Its best weights
-    "Train a network naturally, with the data, optimiser and schedule of the run, or go on with that"
-    if progress: print(f'\nnatural training of {name}, {purpose}')
-    own = replace(s, method='natural', alpha=None, beta=None, robust=name, natural_weights=None, shared=False)
-    train_run(own, folder, dls, resume=(folder/'settings.json').exists(), progress=progress, verbose=False)
-    return folder/'best.safetensors'
 
 # %% ../nbs/74_runs.ipynb #82eafbc6
-def train_run(
-    s:Settings,         # What to do
-    folder:str|Path,    # Where to keep it
-    dls=None,           # The data, if they are loaded already
-    resume:bool=False,  # Go on with the run in `folder`?
-    progress:bool=True, # Show a line for each epoch and, in a terminal or notebook, a progress bar?
-    verbose:bool=True,  # Say what is in force?
-) -> Learner:           # After training
-    "Train as the settings say in a folder of its own, or go on with the run in it"
-    folder,dls = Path(folder),dls or make_dls(s)
-    if not resume: start_folder(folder, s, dls)
-    if run_objective(s).static and not s.natural_weights:
-        guides = [natural_run(s, name, folder/'natural'/name, dls, 'which will guide', progress) for name in s.natural.split('+')]
-        s = replace(s, natural_weights=','.join(map(str, guides)))
-    learn = make_learner(s, dls, verbose=verbose)
-    rows = _resume(learn, folder/'resume.pt') if resume else []
-    monitor = 'robust_accuracy' if s.method!='natural' else 'accuracy'
-    facts = dict(method=s.method, loss=str(run_objective(s)), eps=s.eps, data=dls.train_ds.name,
-                 vocab=list(dls.vocab), seed=s.seed, epochs=s.epochs, versions=versions())
-    learn.add_cb(RunLog(folder, facts, monitor, rows))
-    if not (progress and (IN_NOTEBOOK or sys.stdout.isatty())): learn.remove_cb(ProgressCallback)
-    if not progress: learn.logger = noop
-    if len(rows)<s.epochs: learn.fit_steps(s.epochs, lr=s.lr, first=s.first, start_epoch=len(rows))
-    learn.remove_cb(RunLog)
-    return learn
+class Run:
+    "A training run in a folder: data, networks, training, going on and evaluation, each from the settings"
+    def __init__(self,
+        settings:Settings,   # What to do
+        folder:str|Path,     # Where it is kept
+        progress:bool=True,  # Show a line for each epoch and, in a terminal or notebook, progress bars?
+        verbose:bool=True,   # Say which loss, attack and optimiser are in force?
+        download:bool=False, # Download a named data set where it isn't found?
+        dls=None,            # The data, if they are loaded already
+    ):
+        store_attr('settings,progress,verbose,download')
+        self.folder = Path(folder)
+        if dls is not None: self.dls = dls
 
-# %% ../nbs/74_runs.ipynb #34f7e098
-def finish_run(
-    folder:str|Path,     # A run's folder, trained
-    dls=None,            # The data, if they are loaded already
-    attacks:tuple=('clean','pgd20','cw20','autoattack'), # What to evaluate, see `evaluate`
-    n:int|None=None,     # Test images for each attack; all if None
-    n_autoattack:int|None=None, # Test images for AutoAttack; `n` if None
-    baseline:bool=True,  # Train and evaluate an undefended network, too?
-    progress:bool=True,  # Show progress bars?
-) -> list:               # The records that were asked for; those that the run has already are read
-    "Evaluate the best weights of a trained run, and its undefended counterpart; write `results.json` and `curves.png`, and warn of masked gradients"
-    folder,s = Path(folder),read_settings(folder)
-    dls = dls or make_dls(s)
-    fig = plot_curves(folder/'log.csv', f'{s.method} on {Path(s.data).name}, ε = {s.eps:g}')
-    with atomic(folder/'curves.png') as f: fig.savefig(f, format='png', dpi=150)
-    plt.close(fig)
-    weights = {s.method: folder/'best.safetensors'}
-    if baseline and s.method!='natural':
-        weights['undefended'] = natural_run(s, s.robust, folder/'undefended', dls, 'undefended, for comparison', progress)
-    ask,models = dict(eps=s.eps, seed=s.seed, part='test', folder=folder, progress=progress), {k: load_robust(file).to(dls.device) for k,file in weights.items()}
-    records = [r for k,model in models.items() for r in evaluate(model, dls.test, attacks=attacks, n=n, n_autoattack=n_autoattack, title=k, **ask)]
-    if set(attacks)!={'clean'}: sanity(models[s.method], dls.test, source=models.get('undefended'), n=min(n or 128, 128), **ask)
-    return records
+    @classmethod
+    def open(cls, folder:str|Path, **kwargs):
+        "The run in `folder`, with the settings that it was started with. Raises `InputError` if there is none."
+        return cls(read_settings(folder), folder, **kwargs)
+
+    @property
+    def best(self): return self.folder/'best.safetensors'
+    @property
+    def last(self): return self.folder/'last.safetensors'
+    @cached_property
+    def objective(self): return run_objective(self.settings)
+    @cached_property
+    def dls(self): return make_dls(self.settings, self.download)
+
+    def natural_run(self,
+        name:str,    # The network to train
+        folder:Path, # Where to keep it
+        init:int=0,  # Which initial weights, see `Settings`
+    ) -> Run:
+        "A run that trains a network on clean images, with the data, optimiser and schedule of this one"
+        plain = dict(method='natural', alpha=None, beta=None, natural_weights=None, shared=False)
+        s = replace(self.settings, robust=name, init=init, **plain)
+        return Run(s, folder, self.progress, verbose=False, dls=self.dls)
+
+    @property
+    def undefended(self) -> Run:
+        "A run for the same network, trained on clean images"
+        return self.natural_run(self.settings.robust, self.folder/'undefended')
+
+    @property
+    def guides(self) -> list[Run]:
+        "A run for each network of a fixed natural model for which the settings name no weights"
+        if not self.objective.static or self.settings.natural_weights: return []
+        names,home = member_names(self.settings.natural),self.folder/'natural'
+        times = [names[:i].count(name) for i,name in enumerate(names)]
+        return [self.natural_run(o, home/(f'{o}-{k+1}' if k else o), k) for o,k in zip(names, times)]
+
+    def networks(self):
+        "The robust model and the natural one (or None), with fresh weights or those that the settings name"
+        s = self.settings
+        with no_random(s.seed if s.init==0 else generator(s.seed, 'init', s.init).initial_seed()):
+            robust = fitting_model(s.robust, self.dls)
+            if s.shared: return separate_bn(robust)
+            natural = fitting_model(s.natural, self.dls) if self.objective.needs_natural else None
+        if natural is not None and s.natural_weights: self._fill(natural, s.natural_weights)
+        return robust, natural
+
+    def _fill(self, natural, files):
+        nets = natural if isinstance(natural, Ensemble) else [natural]
+        for net,file in zip(nets, weights_files(files, len(nets))): load_weights(net, file)
+
+    def learner(self) -> Learner:
+        "A `Learner` that trains as the settings say. Raises `InputError` if a guide has not been trained yet."
+        s = self.settings
+        robust,natural = self.networks()
+        if not all(guide.finished for guide in self.guides):
+            raise InputError(f"The natural model that guides {s.method} has not been trained: use train(), or name its weights")
+        if self.guides: self._fill(natural, [guide.best for guide in self.guides])
+        method = AdversarialTraining(self.objective, natural, eps=s.eps, steps=s.steps, seed=s.seed, verbose=self.verbose)
+        learn = Learner(self.dls, robust, metrics=[accuracy, RobustAccuracy(eps=s.eps)], cbs=method)
+        return dict(fp32=noop, bf16=Learner.to_bf16, fp16=Learner.to_fp16)[s.precision](learn)
+
+    @property
+    def started(self) -> bool:
+        "Has the run been started?"
+        return (self.folder/'settings.json').exists()
+
+    @property
+    def finished(self) -> bool:
+        "Has the run seen all its epochs? Raises `InputError` if the folder holds another run."
+        if not self.started: return False
+        self.check_settings()
+        log = self.folder/'log.csv'
+        return log.exists() and len(log.read_text().splitlines())>self.settings.epochs
+
+    def check_settings(self):
+        "Raises `InputError` if the run in the folder was started with other settings"
+        moves = ('data','device') if self.objective.needs_natural else ('data','device','natural','natural_weights')
+        stored,asked = asdict(read_settings(self.folder)),asdict(self.settings)
+        differ = [f'{k} {asked[k]} (the run has {v})' for k,v in stored.items() if k not in moves and asked[k]!=v]
+        if differ:
+            raise InputError(f"{self.folder} holds a run with other settings: {', '.join(differ)}; "
+                             "leave them out, or choose another folder")
+
+    def check_data(self):
+        "Raises `InputError` if the data are not those that the run was started with"
+        if _read_facts(self.folder)['data'].get('fingerprint')!=self.dls.fingerprint:
+            raise InputError(f"The images or their split are not those that the run in {self.folder} was started with: "
+                             "restore them, or start a new run in another folder")
+
+    def start(self):
+        "Make the folder and write the settings. Raises `InputError` if there is something in it."
+        if self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
+            raise InputError(f"{self.folder} is not empty: resume the run in it with --resume, "
+                             "or choose another folder with --run")
+        dls = self.dls
+        data = dict(name=dls.train_ds.name, fingerprint=dls.fingerprint, train=len(dls.train_ds),
+                    valid=len(dls.valid_ds), test=len(dls.test_ds))
+        facts = dict(settings=asdict(self.settings), data=data, versions=versions(), loss=str(self.objective))
+        with atomic(self.folder/'settings.json') as f: f.write_text(json.dumps(facts, indent=1)+'\n')
+
+    def train(self,
+        resume:bool=False, # Go on with the run in the folder?
+    ) -> Learner:          # After training
+        "Train in the folder. Raises `InputError` if that holds something, or to `resume`, if it holds another run."
+        self.networks()   # what cannot be made is refused before anything is written
+        if resume:
+            self.check_settings()
+            self.check_data()
+        else: self.start()
+        for guide in self.guides: guide.complete('which will guide')
+        learn = self.learner()
+        self.fit(learn, self.restore(learn) if resume else {})
+        return learn
+
+    def complete(self,
+        purpose:str='', # What for, to be printed
+    ) -> Run:           # The run
+        "Train or go on, unless all epochs are done"
+        if not self.finished:
+            if self.progress and purpose: print(f'\nnatural training of {self.settings.robust}, {purpose}')
+            self.train(resume=self.started)
+        return self
+
+    @property
+    def about(self) -> dict:
+        "What has to be the same wherever this run goes on"
+        where = ('data','device','epochs','natural_weights')
+        return dict({k:v for k,v in asdict(self.settings).items() if k not in where}, fingerprint=self.dls.fingerprint)
+
+    def restore(self, learn):
+        "Put a `Learner` into the state of the resume file; returns that"
+        file = self.folder/'resume.pt'
+        state = read_state(file, self.about, self.settings.epochs)
+        if not state: return state
+        guide = learn.model.natural.state_dict() if self.objective.static else {}
+        learn.create_opt()
+        try:
+            if any(not torch.equal(v.cpu(), state['model'][f'natural.{k}']) for k,v in guide.items()):
+                raise InputError(f"The run in {self.folder} was guided by other weights: name those again")
+            learn.model.load_state_dict(state['model'])
+            learn.model.to(self.dls.device)
+            learn.opt.load_state_dict(state['opt'])
+        except InputError: raise
+        except Exception as e:   # a damaged file can fail in any way
+            raise InputError(f"{file} does not fit the run ({type(e).__name__}): delete it to train from the start") from None
+        return state
+
+    def fit(self, learn, state):
+        "The epochs that are left, in the state of `restore` or from the start"
+        s,dls,done = self.settings,self.dls,len(state.get('rows', []))
+        dls.train.epoch = done   # whatever these loaders did before
+        monitor = 'accuracy' if s.method=='natural' else 'robust_accuracy'
+        facts = dict(method=s.method, loss=str(self.objective), eps=s.eps, data=dls.train_ds.name, vocab=list(dls.vocab),
+                     size=list(dls.train_ds.x.shape[2:]), seed=s.seed, epochs=s.epochs, versions=versions())
+        if not (self.progress and (IN_NOTEBOOK or sys.stdout.isatty())): learn.remove_cb(ProgressCallback)
+        if not self.progress: learn.logger = noop
+        cbs = [RunLog(self.folder, facts, monitor, self.about, state), KeyedNoise(s.seed)]
+        with no_random(s.seed, reproducible=False):
+            if done<s.epochs: learn.fit_steps(s.epochs, lr=s.lr, first=s.first, cbs=cbs, start_epoch=done)
+
+    def evaluate(self,
+        attacks:tuple=('clean','pgd20','cw20','autoattack'), # What to evaluate, see `evaluate`
+        n:int|None=None,     # Test images for each attack; all if None
+        n_autoattack:int|None=None, # Test images for AutoAttack; `n` if None
+        baseline:bool=True,  # Train and evaluate an undefended network, too?
+    ) -> list:               # The records that were asked for; those that the run has already are read
+        "Evaluate the best weights and the undefended network; write `results.json` and `curves.png`, and warn of masked gradients"
+        s,test = self.settings,self.dls.test
+        self.check_settings()
+        self.check_data()
+        self.plot()
+        weights = {s.method: self.best}
+        if baseline and s.method!='natural':
+            weights['undefended'] = self.undefended.complete('undefended, for comparison').best
+        models = {title: load_robust(file).to(self.dls.device) for title,file in weights.items()}
+        ask = dict(eps=s.eps, seed=s.seed, part='test', folder=self.folder, progress=self.progress)
+        records = [r for title,model in models.items()
+                   for r in evaluate(model, test, attacks=attacks, n=n, n_autoattack=n_autoattack, title=title, **ask)]
+        if set(attacks)!={'clean'}:
+            sanity(models[s.method], test, source=models.get('undefended'), n=min(n or 128, 128), **ask)
+        return records
+
+    def plot(self):
+        "Write the training curves to `curves.png`"
+        s = self.settings
+        fig = plot_curves(self.folder/'log.csv', f'{s.method} on {Path(s.data).name}, ε = {s.eps:g}')
+        with atomic(self.folder/'curves.png') as f: fig.savefig(f, format='png', dpi=150)
+        plt.close(fig)
+
+
+# %% ../nbs/74_runs.ipynb #faf65194
+def train_run(s, folder, dls=None, resume=False, progress=True, verbose=True): return Run(s, folder, progress, verbose, dls=dls).train(resume)
+def finish_run(folder, dls=None, attacks=('clean','pgd20','cw20','autoattack'), n=None, n_autoattack=None, baseline=True, progress=True):
+    return Run.open(folder, progress=progress, dls=dls).evaluate(attacks, n, n_autoattack, baseline)
+
