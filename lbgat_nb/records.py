@@ -6,18 +6,24 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/records.html.md"""
 
 # %% ../nbs/70_records.ipynb #cea0e043
 from __future__ import annotations
-import json, math
+import json, math, platform
+from datetime import datetime, timezone
+from importlib.metadata import version
 from itertools import combinations
 from math import comb
 from pathlib import Path
 from statistics import NormalDist
 from typing import Sequence
 import pandas as pd
-from .core import atomic, InputError
+import torch
+from torch import Tensor
+from . import __version__
+from .core import atomic, InputError, locked
+
 
 # %% auto #0
-__all__ = ['attack_titles', 'wilson', 'read_results', 'keep_results', 'WholeTable', 'results_table', 'breakdown_table',
-           'sign_test', 'mcnemar', 'compare', 'robustbench_info']
+__all__ = ['attack_titles', 'wilson', 'versions', 'record', 'read_results', 'keep_results', 'WholeTable', 'results_table',
+           'breakdown_table', 'sign_test', 'mcnemar', 'compare', 'robustbench_info']
 
 # %% ../nbs/70_records.ipynb #3c176dcf
 def wilson(
@@ -32,22 +38,66 @@ def wilson(
     centre, half = correct + z2/2, math.sqrt(z2*(correct*(n-correct)/n + z2/4))
     return max(0., (centre-half)/(n+z2)), min(1., (centre+half)/(n+z2))
 
+# %% ../nbs/70_records.ipynb #866d2c3b
+def versions() -> dict: # Names and versions
+    "The versions of what a result depends on"
+    others = {k: version(k) for k in ('fastai','pyautoattack')}
+    return dict(python=platform.python_version(), lbgat_nb=__version__, torch=str(torch.__version__), **others)
+
+def record(
+    attack:str,   # Name of the attack
+    metric:str,   # How images were counted, such as 'final iterate'
+    right:Tensor, # Which images were right, bool
+    eps:float,    # Radius of the ball, in pixel units
+    title:str='', # What to call the model, if anything
+    **facts       # What else is known: `settings`, `data`, `weights`, `key`, …
+) -> dict:        # Flags, counts, accuracy with its 95 % interval, date, and the facts
+    "The record of one evaluation. Raises `InputError` if there was no image."
+    n,correct = len(right),int(right.sum())
+    return dict(**dict(title=title) if title else {}, attack=attack, metric=metric, n=n, correct=correct,
+                ci95=list(wilson(correct, n)), accuracy=correct/n, eps=float(eps), **facts,
+                flags=''.join('01'[o] for o in right.tolist()),
+                date=datetime.now(timezone.utc).isoformat(timespec='seconds'))
+
 # %% ../nbs/70_records.ipynb #2d2a5617
+_kinds = dict(attack=str, metric=str, key=str, weights=str, flags=str, n=int, correct=int,
+              accuracy=(int,float), eps=(int,float), ci95=list, settings=dict, data=dict)
+
+def _sound(r):
+    "Is `r` a record, and do its parts agree?"
+    if not (isinstance(r, dict) and all(isinstance(r.get(k), t) for k,t in _kinds.items())): return False
+    flags,n,correct = r['flags'],r['n'],r['correct']
+    if not (len(flags)==n>0 and flags.count('1')==correct==n-flags.count('0')): return False
+    numbers = all(type(o) in (int,float) for o in r['ci95'])
+    same = numbers and r['accuracy']==correct/n and r['ci95']==list(wilson(correct, n))
+    return same and 0<=r['eps']<math.inf and isinstance(r['data'].get('evaluated'), str) \
+        and isinstance(r.get('title', ''), str)
+
 def read_results(
     folder:str|Path, # A run's folder, or any that `evaluate` was given
 ) -> list[dict]:     # The records in its `results.json`; none if there is no such file
     "The records that were kept in a folder. Raises `InputError` if the file is damaged."
     file = Path(folder)/'results.json'
-    try: return json.loads(file.read_text()) if file.exists() else []
-    except ValueError: raise InputError(f"{file} cannot be read: restore it, or move it away to evaluate again") from None
+    try: records = json.loads(file.read_text(encoding='utf-8')) if file.exists() else []
+    except (OSError, ValueError, RecursionError): records = None
+    if isinstance(records, list) and all(map(_sound, records)): return records
+    raise InputError(f"{file} cannot be read: restore it, or move it away to evaluate again")
 
-def keep_results(folder, new):
-    "Add records to `results.json`: they replace what had their key and title, and under a title what is of other weights"
-    def outdated(r): return any(r.get('title')==o.get('title') and (r.get('key')==o['key'] or ('title' in o and r['weights']!=o['weights'])) for o in new)
-    known = read_results(folder)
-    left = [r for r in known if not outdated(r)] + new
-    if left!=known:
-        with atomic(Path(folder)/'results.json') as f: f.write_text(json.dumps(left, indent=1, ensure_ascii=False)+'\n')
+# %% ../nbs/70_records.ipynb #c53de7e5
+def keep_results(
+    folder:str|Path, # Where `results.json` is, or will be
+    new:list[dict],  # Records with a `key`
+):
+    "Add records to `results.json`; no other process can write meanwhile. They replace those of their key and title, and under a title those of other weights."
+    def outdated(r):
+        same_title = [o for o in new if o.get('title')==r.get('title')]
+        return any(r['key']==o['key'] or ('title' in o and r['weights']!=o['weights']) for o in same_title)
+    file = Path(folder)/'results.json'
+    with locked(file):
+        known = read_results(folder)
+        left = [r for r in known if not outdated(r)] + new
+        if left==known: return
+        with atomic(file) as f: f.write_text(json.dumps(left, indent=1, ensure_ascii=False)+'\n', encoding='utf-8')
 
 # %% ../nbs/70_records.ipynb #7aa8f346
 attack_titles = {'clean':'clean', 'fgsm':'FGSM', 'pgd20':'PGD-20', 'cw20':'CW-20', 'autoattack':'AutoAttack', 'autoattack-plus':'AutoAttack plus',
