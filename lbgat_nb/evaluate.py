@@ -24,7 +24,7 @@ from .core import eval_mode, frozen, plain
 from .attacks import cw20, FGSM, l2, linf, PGD, pgd20
 from .core import atomic, check_images, check_labels, digest, generator, InputError
 from .models import BoundaryPair, prefers_channels_last
-from .records import keep_results, read_results, wilson
+from .records import keep_results, read_results, versions, wilson
 from fastai.data.load import DataLoader
 from fastai.learner import Learner
 from fastcore.basics import listify, store_attr
@@ -32,7 +32,7 @@ from fastprogress.core import IN_NOTEBOOK
 from fastprogress.fastprogress import progress_bar
 
 # %% auto #0
-__all__ = ['weights_hash', 'autoattack', 'versions', 'evaluate']
+__all__ = ['weights_hash', 'autoattack', 'evaluate']
 
 # %% ../nbs/11_evaluation.ipynb #7a0859ea
 def _gather(dl):
@@ -322,10 +322,6 @@ def _about_data(dl, x, y, part):
     ds = getattr(dl, 'dataset', dl)
     name,known = (o if isinstance(o, str) else '' for o in (getattr(ds, 'name', ''), getattr(ds, 'fingerprint', '')))
     return dict(name=name or type(ds).__name__, part=part, total=len(y), fingerprint=known or _fingerprint(x, y))
-
-def versions() -> dict: # Names and versions
-    "The versions of what a result depends on"
-    return dict(python=platform.python_version(), lbgat_nb=__version__, torch=str(torch.__version__), **{k: version(k) for k in ('fastai','pyautoattack')})
 
 def _about_model(model, device):
     gpu = f' ({torch.cuda.get_device_name(device)})' if device.type=='cuda' else ''
