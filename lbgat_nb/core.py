@@ -47,7 +47,8 @@ def check_images(
     if 0<=lo and hi<=1: return
     hint = ('looks normalised: put the normalisation into the model' if lo<-0.5 else
             'looks like uint8 0..255: divide by 255' if hi>2 else 'overshoots: clamp it')
-    raise InputError(f'images must lie in [0,1]; this batch lies in [{lo:.4g}, {hi:.4g}] and {hint}')
+    raise InputError(f'images must lie in [0,1]; this batch lies in [{lo:.4g}, {hi:.4g}] '
+                     f'and {hint}')
 
 def _kind(o):
     "What `o` is, for a message"
@@ -76,7 +77,8 @@ def check_eps(
     try: fits = 0<eps<=1
     except TypeError: fits = False
     if not fits:
-        raise InputError(f'eps must be in pixel units, above 0 and at most 1, such as 0.031 or 8/255, not {eps}')
+        raise InputError('eps must be in pixel units, above 0 and at most 1, '
+                         f'such as 0.031 or 8/255, not {eps}')
 
 def check_seed(
     seed:int, # Decides what is random
@@ -90,10 +92,11 @@ def check_seed(
 
 # %% ../nbs/60_core.ipynb #2f2136d1
 def digest(parts:Iterable) -> str:
-    "Hash of `parts` (bytes, arrays of bytes, or anything with a stable `str`): 64 hex digits, the same in every process."
+    "Hash of `parts` (bytes, or anything with a stable `str`): 64 hex digits, the same everywhere."
     h = hashlib.sha256()
     for o in parts:
-        if not isinstance(o, (bytes, np.ndarray)): o = str(o).encode(errors='surrogateescape')  # file names need not be UTF-8
+        if not isinstance(o, (bytes, np.ndarray)):
+            o = str(o).encode(errors='surrogateescape')  # names of files need not be UTF-8
         h.update(len(o).to_bytes(8, 'little'))
         h.update(o)
     return h.hexdigest()
@@ -103,7 +106,7 @@ def generator(
     *key, # What the random numbers are for, e.g. `seed, 'augment', epoch, batch, rank`
     device='cpu', # Where the numbers are drawn
 ) -> torch.Generator:
-    "A new generator on `device`, seeded by a hash of `key`: the same key gives the same numbers in every process."
+    "A generator on `device`, seeded by a hash of `key`: the same numbers in every process."
     return torch.Generator(device).manual_seed(int(digest(key)[:16], 16))
 
 # %% ../nbs/60_core.ipynb #6834edf4
@@ -113,7 +116,7 @@ def _is_at(fd, path):
     except FileNotFoundError: return False
 
 def _hold(path:Path, make=None, wait=True):
-    "A descriptor that locks `path`, which `make()` creates; None if it isn't there, or if another holds it and `wait` is False."
+    "A descriptor that locks `path`, made by `make()`; None if that is missing, or held and no `wait`."
     while True:
         if make: make()
         try: fd = os.open(path, os.O_RDONLY)
@@ -135,7 +138,7 @@ def _hold(path:Path, make=None, wait=True):
 def beside(
     path:str|Path, # A file or folder that is to be
 ):
-    "A new folder next to `path` within the block; it vanishes at the end with all that is still in it."
+    "A new folder next to `path` within the block; it vanishes at the end with all that it holds."
     folder = Path(path).with_name(f'.{uuid4().hex}.tmp')
     make = partial(folder.mkdir, parents=True, exist_ok=True)
     fd = _hold(folder, make) if fcntl else make()
@@ -148,17 +151,18 @@ def beside(
 def atomic(
     file:str|Path, # The file to write; its folder is made if there is none
 ):
-    "A path to write to within the block: it becomes `file` at the end, or vanishes if anything went wrong."
+    "A path to write to within the block: it becomes `file` at the end, or vanishes if that failed."
     file = Path(file)
     with beside(file) as folder:
         yield (tmp := folder/file.name)
         tmp.chmod(0o644)  # safetensors writes files that only their owner may read
         os.replace(tmp, file)
 
+# %% ../nbs/60_core.ipynb #cc834d98
 def sweep(
     folder:str|Path, # Where `atomic` or `beside` were used; need not exist
 ):
-    "Remove what killed processes left in `folder` of `beside` and `atomic`; what a living process uses stays."
+    "Remove what killed processes left of `beside` and `atomic`; what a living one uses stays."
     for o in Path(folder).glob('.*.tmp'):
         if not re.fullmatch(r'\.[0-9a-f]{32}\.tmp', o.name): continue
         fd = _hold(o, wait=False) if fcntl else None
@@ -171,7 +175,7 @@ def sweep(
 @contextmanager
 def locked(
     file:str|Path,  # What the lock is for; its folder is made if there is none
-    wait:bool=True, # Wait until no other process is in such a block for the same file? Else that is an `InputError`
+    wait:bool=True, # Wait for another process to leave? Else raise `InputError` at once
 ):
     "No other process is in such a block for the same file."
     file = Path(file)
@@ -179,7 +183,8 @@ def locked(
     lock = file.with_name(f'.{file.name}.lock')
     fd = _hold(lock, lock.touch, wait) if fcntl else None
     if fcntl and fd is None:
-        raise InputError(f'another process is at work on {file}: wait until it is done, or choose another place')
+        raise InputError(f'another process is at work on {file}: '
+                         'wait until it is done, or choose another place')
     try: yield
     finally:
         if fd is not None:

@@ -6,33 +6,34 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/download.html.md"""
 
 # %% ../nbs/62_download.ipynb #db74be47
 from __future__ import annotations
-import gzip, os, shutil, stat, sys, tarfile, zipfile, zlib
+import os, stat, sys, tarfile, zipfile
 from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
-from uuid import uuid4
 from fastcore.basics import noop
 from fastprogress.core import IN_NOTEBOOK
 from fastprogress.fastprogress import progress_bar
 from torchvision.datasets.utils import check_integrity
-from .core import InputError, locked
+from .core import beside, InputError, locked, sweep
 
 # %% auto #0
 __all__ = ['fetch', 'unpack']
 
 # %% ../nbs/62_download.ipynb #cb6cee9d
-def _receive(url: str, part: Path, progress: bool) -> int | None:
-    "Bring to `part` what it lacks of `url`; returns the size of the whole file, if the server says."
+def _receive(url:str, part:Path, progress:bool) -> int|None:
+    "Bring to `part` what it lacks of `url`; returns the size of the whole file, if it is known."
     have = part.stat().st_size if part.exists() else 0
-    try: response = urlopen(Request(url, headers={'Range': f'bytes={have}-'} if have else {}), timeout=60)
+    request = Request(url, headers={'Range': f'bytes={have}-'} if have else {})
+    try: response = urlopen(request, timeout=60)
     except HTTPError as e:
-        if e.code == 416: return have
+        if e.code==416: return have
         raise
-    resumed = response.status == 206
+    resumed = response.status==206
     with response, open(part, 'ab' if resumed else 'wb') as f:
         size = None if response.length is None else response.length + have*resumed
-        update = progress_bar([], total=size and -(-size//2**20) or 'noinfer').update if progress else noop  # in MB
+        total = size and -(-size//2**20) or 'noinfer'   # in MB
+        update = progress_bar([], total=total).update if progress else noop
         update(0)
         while chunk := response.read1(2**20):
             f.write(chunk)
@@ -40,67 +41,107 @@ def _receive(url: str, part: Path, progress: bool) -> int | None:
             update(-(-f.tell()//2**20))
     return size
 
+
+# %% ../nbs/62_download.ipynb #df3dae25
+def _download(url, file, part, md5, progress):
+    "Bring `url` to `part`, check it and call it `file`."
+    if progress: print(f'downloading {url} to {file}', flush=True)
+    try: size = _receive(url, part, progress and (IN_NOTEBOOK or sys.stdout.isatty()))
+    except (OSError, HTTPException) as e:
+        raise InputError(f'cannot download {url} ({e}): start again to go on, '
+                         f'or fetch it elsewhere and put it at {file}') from e
+    if size and (have := part.stat().st_size) < size:
+        raise InputError(f'{url} was cut off after {have} of {size} bytes: '
+                         'start again to go on from there')
+    if not check_integrity(part, md5):
+        part.unlink()
+        raise InputError(f'{url} is not what was published (its MD5 is not {md5}) and was deleted: '
+                         'try again later or from elsewhere')
+    os.replace(part, file)
+
+
 # %% ../nbs/62_download.ipynb #986a89bd
 def fetch(
-    url: str, # What to download
-    file: str | Path, # Where to
-    md5: str, # Checksum of the whole file, 32 hex digits
-    progress: bool = True, # Say so, and show a progress bar in a terminal or notebook?
-) -> Path: # `file`
-    "Download `url` unless `file` is there; goes on where an earlier attempt was cut off. Raises `InputError` if it can't or the checksum is another."
-    file, part = Path(file), Path(f'{file}.part')
+    url:str,       # What to download
+    file:str|Path, # Where to
+    md5:str,       # Checksum of the whole file, 32 hex digits
+    progress:bool=True, # Say so, and show a progress bar in a terminal or notebook?
+) -> Path:         # `file`
+    "Download `url` unless `file` is there; go on where it was cut off. `InputError` if that fails."
+    file,part = Path(file),Path(f'{file}.part')
+    if file.exists(): return file
     with locked(file):
-        if file.exists(): return file
-        if progress: print(f'downloading {url} to {file}', flush=True)
-        try: size = _receive(url, part, progress and (IN_NOTEBOOK or sys.stdout.isatty()))
-        except (OSError, HTTPException) as e:
-            raise InputError(f'cannot download {url} ({e}): start again to go on, or fetch it elsewhere and put it at {file}') from e
-        if size and (have := part.stat().st_size) < size:
-            raise InputError(f'{url} was cut off after {have} of {size} bytes: start again to go on from there')
-        if not check_integrity(part, md5):
-            part.unlink()
-            raise InputError(f'{url} is not what was published (its MD5 is not {md5}) and was deleted: try again later or from elsewhere')
-        os.replace(part, file)
+        if not file.exists(): _download(url, file, part, md5, progress)
     return file
 
 # %% ../nbs/62_download.ipynb #90c05e3f
-def _refuse(name: str, ordinary: bool):
-    "Raise `InputError` for a member of an archive that a data set doesn't need: a link, a device, a path that leads elsewhere."
+def _admit(name:str, ordinary:bool, size:int, room:int) -> int:
+    "Bytes of `room` left after a member of an archive; `InputError` for what no data set needs."
     path = PurePosixPath(name.replace('\\', '/'))
     if not ordinary: raise InputError(f'{name} is a link or a device')
-    if path.is_absolute() or '..' in path.parts or ':' in name: raise InputError(f'{name} leads out of its folder')
+    if path.is_absolute() or '..' in path.parts or ':' in name:
+        raise InputError(f'{name} leads out of its folder')
+    room -= 4096*(1 - -size//4096)
+    if size<0 or room<0: raise InputError('it unpacks to more than any of the data sets')
+    return room
 
-def _untar(archive: Path, folder: Path):
+class _Member(tarfile.TarInfo):
+    "A member of a tar file; one that is only a header for the next has to be small."
+    @classmethod
+    def frombuf(cls, buf, encoding, errors):
+        o = super().frombuf(buf, encoding, errors)
+        if o.type in b'xgXLK' and o.size>2**20:
+            raise tarfile.ReadError(f'a header of {o.size} bytes')
+        return o
+
+
+# %% ../nbs/62_download.ipynb #310837ef
+def _untar(archive:Path, folder:Path, room:int):
     def check(member, path):
-        _refuse(member.name, member.isfile() or member.isdir())
+        nonlocal room
+        room = _admit(member.name, member.isfile() or member.isdir(), member.size, room)
         return tarfile.data_filter(member, path)
-    with tarfile.open(archive) as f:
+    with tarfile.open(archive, tarinfo=_Member) as f:
         f.extractall(folder, filter=check)
-        while f.fileobj.read(2**20): pass  # the checksum stands at the very end
+        while rest := f.fileobj.read(2**20):  # the checksum stands at the very end
+            room = _admit('the rest', True, len(rest), room)
 
-def _unzip(archive: Path, folder: Path):
+def _unzip(archive:Path, folder:Path, room:int):
     with zipfile.ZipFile(archive) as f:
-        for o in f.infolist(): _refuse(o.orig_filename, stat.S_IFMT(o.external_attr >> 16) in (0, stat.S_IFREG, stat.S_IFDIR))
+        for o in f.infolist():
+            ordinary = stat.S_IFMT(o.external_attr >> 16) in (0, stat.S_IFREG, stat.S_IFDIR)
+            room = _admit(o.orig_filename, ordinary, o.file_size, room)
+            if o.flag_bits & 1: raise InputError(f'{o.orig_filename} is encrypted')
         f.extractall(folder)
 
+
 # %% ../nbs/62_download.ipynb #9ea922ee
+def _unpack(archive, folder, tmp, most):
+    "Unpack `archive` into `tmp`, and call the one folder in it `folder`."
+    (_unzip if zipfile.is_zipfile(archive) else _untar)(archive, tmp, most)
+    tops = list(tmp.iterdir())
+    if len(tops)!=1 or not tops[0].is_dir(): raise InputError('it does not hold one folder')
+    try: os.rename(tops[0], folder)
+    except OSError:
+        if not folder.exists(): raise
+
+# %% ../nbs/62_download.ipynb #b4fd77f2
 def unpack(
-    archive: str | Path, # A tar (packed in whatever way) or zip file that holds one folder
-    folder: str | Path, # What to call that folder
-) -> Path: # `folder`
-    "Unpack `archive` unless `folder` is there. Raises `InputError` if it is damaged, holds links or paths that lead elsewhere, or more than one folder."
-    archive, folder = Path(archive), Path(folder)
-    tmp = folder.with_name(f'.{uuid4().hex}-{folder.name}')
+    archive:str|Path, # A tar (packed in whatever way) or zip file that holds one folder
+    folder:str|Path,  # What to call that folder
+    most:int=2**32,   # Bytes that it may take once it is unpacked
+) -> Path:            # `folder`
+    "Unpack `archive` unless `folder` is there. `InputError` if it is damaged or not a data set."
+    archive,folder = Path(archive),Path(folder)
+    if folder.exists(): return folder
     try:
-        if folder.exists(): return folder
-        (_unzip if zipfile.is_zipfile(archive) else _untar)(archive, tmp)
-        tops = list(tmp.iterdir())
-        if len(tops) != 1 or not tops[0].is_dir(): raise InputError('it does not hold one folder')
-        try: os.rename(tops[0], folder)
-        except OSError:
-            if not folder.exists(): raise
-        return folder
+        sweep(folder.parent)
+        with beside(folder) as tmp: _unpack(archive, folder, tmp, most)
     except InputError as e: raise InputError(f'{archive} is not unpacked: {e}') from e
-    except (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError) as e:
-        raise InputError(f'{archive} cannot be unpacked ({e}): it is damaged or cut off; delete it and get it again') from e
-    finally: shutil.rmtree(tmp, ignore_errors=True)
+    except Exception as e:
+        if getattr(e, 'errno', None):  # the disk, not the archive
+            raise InputError(f'{archive} cannot be unpacked to {folder} ({e.strerror})') from e
+        raise InputError(f'{archive} cannot be unpacked ({e}): it is damaged or cut off; '
+                         'delete it and get it again') from e
+    return folder
+
