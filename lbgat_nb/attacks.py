@@ -6,18 +6,21 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/pgd.html.md"""
 
 # %% ../nbs/03_pgd.ipynb #63e4d442
 from __future__ import annotations
-from functools import partial, reduce
+from copy import copy
+from functools import partial
 from typing import Callable
 import torch
 from torch import nn
 import torch.nn.functional as F
-from fastcore.basics import basic_repr, patch, store_attr
+from fastcore.basics import basic_repr, store_attr
 from fastcore.meta import delegates
-from .core import as_float32, check_images, eval_mode, frozen, InputError, plain
+from lbgat_nb.core import (
+    as_float32, check_images, check_logits, eval_mode, frozen, InputError, plain, random_state,
+    undisturbed)
 
 # %% auto #0
 __all__ = ['linf', 'l2', 'cw20', 'Linf', 'L2', 'project', 'ce_loss', 'kl_loss', 'cw_loss', 'gaussian_start', 'uniform_start',
-           'clean_start', 'PGD', 'train_attack', 'pgd20', 'FGSM', 'MIFGSM']
+           'clean_start', 'Attack', 'Clean', 'Custom', 'as_attack', 'PGD', 'train_attack', 'pgd20', 'FGSM', 'MIFGSM']
 
 # %% ../nbs/03_pgd.ipynb #1f735a1f
 class Linf:
@@ -95,9 +98,115 @@ def clean_start(x:torch.Tensor, eps:float, gen:torch.Generator|None=None, norm:L
     "`x` itself, as FGSM starts"
     return x
 
+# %% ../nbs/03_pgd.ipynb #cde8029c
+class Attack:
+    "Base of all attacks: `attack(model, x, y)` returns adversarial examples, and `examples` does so within a guard"
+    eps:float|None = None  # Radius of the ball, in pixel units; None: not known
+    norm = linf            # What `eps` measures
+    check = True           # Look at images and examples? (makes a GPU wait)
+    counts = ('final iterate','clean-correct')   # Ways to count that its examples allow
+
+    @property
+    def name(self) -> str:
+        "What records and tables call this attack"
+        return vars(self).get('name') or self.usual_name()
+    @name.setter
+    def name(self, name:str): vars(self)['name'] = name
+    def usual_name(self) -> str: return type(self).__name__.lower()
+
+    def facts(self) -> dict:
+        "What a record says about this attack, beside its name and `eps`"
+        return self.settings() or {}
+
+    def settings(self) -> dict|None:
+        "All that the examples depend on, beside model, images, labels and random numbers; None: not known"
+
+    def __call__(self,
+        model:nn.Module,              # Takes `[0,1]` images, returns logits
+        x:torch.Tensor,               # Clean images, float, `[0,1]`, NCHW
+        y:torch.Tensor,               # Labels, int64, N
+        gen:torch.Generator|None=None,# Source of random numbers, on the device of `x`
+        amp:torch.dtype|None=None,    # Half precision where the attack can use it
+    ) -> torch.Tensor:                # Adversarial examples, plain and detached
+        raise NotImplementedError(f"{type(self).__name__} has to define __call__(model, x, y, gen=None, amp=None)")
+
+    def inside(self, x_adv:torch.Tensor, x:torch.Tensor) -> torch.Tensor:
+        "Which of `x_adv` are images in the ball around `x`; the last bits of a float are not held against them"
+        images = ((x_adv>=0) & (x_adv<=1)).flatten(1).all(1)
+        return images if self.eps is None else images & (self.norm(x_adv-x) <= self.eps+1e-6)
+
+    def examples(self, model:nn.Module, x:torch.Tensor, y:torch.Tensor,
+        gen:torch.Generator|None=None,# Source of random numbers; a new one from the global numbers by default
+        amp:torch.dtype|None=None,    # Half precision where the attack can use it
+    ) -> torch.Tensor:                # Adversarial examples, plain and detached
+        "What the attack returns, checked; model, images and random numbers are as before. Raises `InputError` for examples outside the ball."
+        x,y = plain(x).detach(),plain(y)
+        if gen is None: gen = torch.Generator(x.device).manual_seed(torch.randint(2**62, ()).item())
+        with undisturbed(model), eval_mode(model), frozen(model): x_adv = self(model, x.clone(), y.clone(), gen, amp)
+        if not isinstance(x_adv, torch.Tensor) or x_adv.shape!=x.shape:
+            what = tuple(x_adv.shape) if isinstance(x_adv, torch.Tensor) else type(x_adv).__name__
+            raise InputError(f"The attack {self.name} returned {what}: it has to return images of the shape {tuple(x.shape)}")
+        x_adv = plain(x_adv).detach().to(x)
+        if self.check and not self.inside(x_adv, x).all():
+            ball = '' if self.eps is None else f"the ball of eps={self.eps:g} around the image, or "
+            raise InputError(f"The attack {self.name} left {ball}[0,1]: give the eps that it has, or project its examples")
+        return x_adv
+
+# %% ../nbs/03_pgd.ipynb #c482738b
+class Clean(Attack):
+    "No attack: the images themselves"
+    eps,counts = 0.,('clean',)
+    def settings(self): return {}
+    def __call__(self, model, x, y, gen=None, amp=None):
+        "The images, plain and detached"
+        return plain(x).detach()
+
+# %% ../nbs/03_pgd.ipynb #7b60467c
+def _name_of(o): return getattr(o, '__name__', type(o).__name__)
+
+class Custom(Attack):
+    "An attack from a function of your own"
+    def __init__(self,
+        attack:Callable,     # `attack(model, x, y) -> x_adv`; may have `eps`, `norm` and a dictionary `settings`
+        eps:float|None=None, # Radius of its ball, in pixel units, if `attack` doesn't say
+        name:str|None=None,  # What records call it
+    ):
+        self.attack,self.name = attack,name
+        self.eps = getattr(attack, 'eps', eps)
+        self.norm = getattr(attack, 'norm', linf)
+    __repr__ = basic_repr('attack,eps,norm')
+
+    def usual_name(self): return _name_of(self.attack)
+    def facts(self): return {'attack':_name_of(self.attack), **(self.settings() or {})}
+    def settings(self):
+        "Its name and its `settings`; None if it has none"
+        own = getattr(self.attack, 'settings', None)
+        return {'attack':_name_of(self.attack), **own} if isinstance(own, dict) else None
+
+    def __call__(self, model, x, y, gen=None, amp=None):
+        "What the function returns, with global random numbers that follow `gen`"
+        with random_state(gen): return self.attack(model, x, y)
+
+def as_attack(
+    attack,              # An `Attack`, or a function `attack(model, x, y) -> x_adv`
+    eps:float|None=None, # Radius of a function's ball, in pixel units, if it doesn't say
+    name:str|None=None,  # What records call it
+) -> Attack:
+    "`attack` as an `Attack`. Raises `InputError` for what can't be called."
+    if isinstance(attack, type) or not callable(attack):
+        raise InputError(f"An attack is an object such as PGD(0.031), or a function (model, x, y), not {attack!r}")
+    if not isinstance(attack, Attack): return Custom(attack, eps, name)
+    if name is None: return attack
+    attack = copy(attack)
+    attack.name = name
+    return attack
+
 # %% ../nbs/03_pgd.ipynb #ce1c594a
-class PGD:
+def _l1_mean(t): return t.abs().flatten(1).mean(1)
+
+class PGD(Attack):
     "Projected gradient descent; call it with a model, images and labels to get adversarial examples"
+    counts = (*Attack.counts,'worst case')
     def __init__(self,
         eps:float=0.031,              # Radius of the ball, in pixel units (`[0,1]` scale)
         step:float=0.007,             # Size of one step, in pixel units
@@ -110,53 +219,82 @@ class PGD:
         targeted:bool=False,          # Are the labels given the classes to reach, not to leave?
         check:bool=True,              # Refuse images outside `[0,1]`? (makes a GPU wait)
     ):
-        if not eps>0: raise InputError(f"eps must be a positive number in pixel units, such as 0.031 or 8/255, not {eps}")
-        if not step>0 or steps<1: raise InputError(f"An attack needs a positive step and at least one of them, not step={step}, steps={steps}")
-        if not momentum>=0: raise InputError(f"The momentum must be 0 or more, not {momentum}")
-        if restarts<1 or (restarts>1 and start is clean_start): raise InputError(f"restarts must be 1, or more from a random start, not {restarts}")
-        if targeted and loss is kl_loss: raise InputError("kl_loss knows no label, so it can't be targeted: use ce_loss or cw_loss")
+        if not eps>0:
+            raise InputError(f"eps must be a positive number in pixel units, such as 0.031 or 8/255, not {eps}")
+        if not step>0 or steps<1:
+            raise InputError(f"An attack needs a positive step and at least one of them, not step={step}, steps={steps}")
+        if not momentum>=0:
+            raise InputError(f"The momentum must be 0 or more, not {momentum}")
+        if restarts<1 or (restarts>1 and start is clean_start):
+            raise InputError(f"restarts must be 1, or more from a random start, not {restarts}")
+        if targeted and loss is kl_loss:
+            raise InputError("kl_loss knows no label, so it can't be targeted: use ce_loss or cw_loss")
         store_attr()
+        if targeted: self.counts = ()   # its labels are not those of the data
     __repr__ = basic_repr('eps,step,steps,norm,momentum,restarts,targeted')
 
-# %% ../nbs/03_pgd.ipynb #7500bc09
-def _l1_mean(t): return t.abs().flatten(1).mean(1)
+    def __call__(self,
+        model:nn.Module,              # Takes `[0,1]` images, returns logits
+        x:torch.Tensor,               # Clean images, float, `[0,1]`, NCHW
+        y:torch.Tensor,               # Labels, int64, N; the classes to reach if the attack is targeted
+        gen:torch.Generator|None=None,# Source of the starting noise, on the device of `x`
+        amp:torch.dtype|None=None,    # Half precision for all steps but the first
+        watch:Callable|None=None,     # Called with each iterate that the model is asked about, and the logits
+    ) -> torch.Tensor:                # Adversarial examples, the last iterate, plain and detached
+        "The last iterate, with restarts the worst of them. Raises `InputError` for images outside `[0,1]`; the model comes back as it was."
+        x,y = plain(x).detach(),plain(y)
+        if self.check: check_images(x)
+        with eval_mode(model), frozen(model), torch.enable_grad(), torch.autocast(x.device.type, enabled=False):
+            loss = self.loss(model, x, y)
+            gain = (lambda logits: -loss(logits)) if self.targeted else loss
+            ends = [self._climb(model, gain, x, gen, amp, watch) for _ in range(self.restarts)]
+            return ends[0] if len(ends)==1 else self._worst(model, gain, y, ends, watch)
 
-@patch
-def _climb(self:PGD, model, gain, x, gen, amp):
-    "The last iterate of one start"
-    x_adv,velocity = self.start(x, self.eps, gen, self.norm),0
-    for i in range(self.steps):
-        x_adv = x_adv.detach().requires_grad_()
-        with torch.autocast(x.device.type, dtype=amp, enabled=amp is not None and i>0):
-            grad, = torch.autograd.grad(gain(model(x_adv)).sum(), x_adv)
-        if self.momentum: grad = velocity = self.momentum*velocity + _unit(grad, _l1_mean)
-        x_adv = project(x_adv.detach() + self.step*self.norm.steepest(grad), x, self.eps, self.norm)
-    return x_adv
+    def _climb(self, model, gain, x, gen, amp, watch):
+        "The last iterate of one start"
+        x_adv,velocity = self.start(x, self.eps, gen, self.norm).detach(),0
+        for i in range(self.steps):
+            x_adv.requires_grad_()
+            with torch.autocast(x.device.type, dtype=amp, enabled=amp is not None and i>0):
+                logits = model(x_adv)
+                check_logits(logits, len(x), finite=False)
+                grad, = torch.autograd.grad(gain(logits).sum(), x_adv)
+            x_adv = x_adv.detach()
+            if watch: watch(x_adv, logits.detach())
+            if self.momentum: grad = velocity = self.momentum*velocity + _unit(grad, _l1_mean)
+            x_adv = project(x_adv + self.step*self.norm.steepest(grad), x, self.eps, self.norm)
+        return x_adv
 
-# %% ../nbs/03_pgd.ipynb #48be484a
-@patch
-@torch.no_grad()
-def _worse(self:PGD, model, gain, y, a, b):
-    "Of two ends `a` and `b` the worse, image by image: one that succeeds before one that doesn't, then by the loss"
-    (won_a,gain_a),(won_b,gain_b) = (((z.argmax(1)==y)==self.targeted, gain(z)) for z in map(model, (a,b)))
-    if gain_a.shape!=y.shape: raise InputError("Restarts are compared image by image: the attack's loss must return one value an image, not their sum")
-    return torch.where(_each((won_b & ~won_a) | ((won_a==won_b) & (gain_b>gain_a)), a), b, a)
+    @torch.no_grad()
+    def _worst(self, model, gain, y, ends, watch):
+        "Of several ends the worst, image by image: one that succeeds before one that doesn't, then by the loss"
+        answers = [model(o) for o in ends]
+        for o in zip(ends, answers): watch and watch(*o)
+        gains = torch.stack([gain(z) for z in answers])
+        if gains.shape[1:]!=y.shape:
+            raise InputError("Restarts are compared image by image: the attack's loss must return one value an image, not their sum")
+        won = torch.stack([(z.argmax(1)==y)==self.targeted for z in answers])
+        best = torch.where(won.any(0) & ~won, -torch.inf, gains).argmax(0)
+        return torch.stack(ends)[best, torch.arange(len(y), device=y.device)]
 
-@patch
-def __call__(self:PGD,
-    model:nn.Module,              # Takes `[0,1]` images, returns logits
-    x:torch.Tensor,               # Clean images, float, `[0,1]`, NCHW
-    y:torch.Tensor,               # Labels, int64, N; the classes to reach if the attack is targeted
-    gen:torch.Generator|None=None,# Source of the starting noise, on the device of `x`
-    amp:torch.dtype|None=None,    # Half precision for all steps but the first
-) -> torch.Tensor:                # Adversarial examples, the last iterate, plain and detached
-    "The last iterate, with restarts the worst of them. Raises `InputError` for images outside `[0,1]`; the model comes back as it was."
-    x,y = plain(x),plain(y)
-    if self.check: check_images(x)
-    with eval_mode(model), frozen(model), torch.enable_grad(), torch.autocast(x.device.type, enabled=False):
-        loss = self.loss(model, x, y)
-        gain = (lambda logits: -loss(logits)) if self.targeted else loss
-        return reduce(partial(self._worse, model, gain, y), (self._climb(model, gain, x, gen, amp) for _ in range(self.restarts)))
+    def usual_name(self):
+        "`pgd20`, `cw20` or `fgsm` where it is that; otherwise its steps, its loss and what is unusual"
+        for name,attack in dict(pgd20=pgd20, cw20=cw20, fgsm=FGSM).items():
+            if self.settings()==attack(self.eps).settings(): return name
+        unusual = f'-{self.norm}'*(self.norm is not linf) + f'-m{self.momentum:g}'*(self.momentum!=0)
+        unusual += f'-r{self.restarts}'*(self.restarts>1) + '-targeted'*self.targeted
+        return f"pgd{self.steps}-{_name_of(self.loss).removesuffix('_loss')}" + unusual
+
+    def facts(self):
+        own = dict(step=self.step, steps=self.steps, loss=_name_of(self.loss), start=_name_of(self.start),
+                   norm=str(self.norm), momentum=self.momentum, restarts=self.restarts)
+        return {**own, 'targeted':True} if self.targeted else own
+
+    def settings(self):
+        "Its `facts`, if loss, start and norm are those of this library"
+        parts = self.loss, self.start, self.norm
+        ours = type(self) is PGD and all(getattr(o, '__module__', '')==PGD.__module__ for o in parts)
+        return self.facts() if ours else None
 
 # %% ../nbs/03_pgd.ipynb #cede60e7
 @delegates(PGD, but='start')
