@@ -6,13 +6,14 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/core.html.md"""
 
 # %% ../nbs/60_core.ipynb #bf0c165e
 from __future__ import annotations
-import hashlib, math, operator, os, re, shutil
-from contextlib import contextmanager
+import hashlib, math, operator, os, random, re, shutil, threading
+from contextlib import contextmanager, ExitStack
 from functools import partial
 from pathlib import Path
 from types import MethodType
 from typing import Iterable
 from uuid import uuid4
+from weakref import WeakKeyDictionary
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -22,7 +23,8 @@ except ImportError: fcntl = None   # Windows
 
 # %% auto #0
 __all__ = ['InputError', 'check_images', 'check_labels', 'check_eps', 'check_seed', 'digest', 'generator', 'beside', 'atomic',
-           'sweep', 'locked', 'eval_mode', 'frozen', 'plain', 'as_float32']
+           'sweep', 'locked', 'network_of', 'eval_mode', 'frozen', 'random_state', 'undisturbed', 'check_logits',
+           'plain', 'as_float32']
 
 # %% ../nbs/60_core.ipynb #3c1976e6
 class InputError(ValueError):
@@ -192,17 +194,37 @@ def locked(
             os.close(fd)
 
 
+# %% ../nbs/60_core.ipynb #fe924c83
+def network_of(
+    model, # A network, a fastai `Learner` or a pair; bare, or in `DataParallel`, `DistributedDataParallel` or `torch.compile`
+) -> nn.Module: # The network itself
+    "The network that answers for `model`. Raises `InputError` for anything that holds none."
+    network = model if isinstance(model, nn.Module) else getattr(model, 'model', None)   # a Learner is no module
+    if not isinstance(network, nn.Module):
+        raise InputError(f"This needs a network or a Learner, not {type(model).__name__}")
+    if getattr(type(network), 'is_pair', False): return network_of(network.robust)
+    if isinstance(network, (nn.DataParallel, nn.parallel.DistributedDataParallel)): return network_of(network.module)
+    if '_orig_mod' in network._modules: return network_of(network._orig_mod)
+    return network
+
 # %% ../nbs/60_core.ipynb #35aed69a
+_locks,_choosing = WeakKeyDictionary(),threading.Lock()
+
+def _turn(model):
+    "The lock of a network, for the one thread at a time that may change its modes and flags"
+    with _choosing: return _locks.setdefault(network_of(model), threading.RLock())
+
 @contextmanager
 def eval_mode(
     model:nn.Module, # Any module
 ):
-    "`model` in eval mode within the block; each of its modules gets its own mode back at the end, whatever happens"
-    modes = [(m,m.training) for m in model.modules()]
-    model.eval()
-    try: yield model
-    finally:
-        for m,mode in modes: m.training = mode
+    "`model` in eval mode within the block; each of its modules gets its own mode back at the end, whatever happens. Other threads wait."
+    with _turn(model):
+        modes = [(m,m.training) for m in model.modules()]
+        model.eval()
+        try: yield model
+        finally:
+            for m,mode in modes: m.training = mode
 
 # %% ../nbs/60_core.ipynb #ecda1f68
 class _FrozenNorm(torch.autograd.Function):
@@ -231,15 +253,76 @@ def _lean_norm(self, x):
 def frozen(
     model:nn.Module, # Any module
 ):
-    "`model` with weights that take no gradient, and leaner batch norm, within the block; all is as before at the end, whatever happens"
-    learning = [p for p in model.parameters() if p.requires_grad]
-    norms = [m for m in model.modules() if type(m).forward is nn.BatchNorm2d.forward and 'forward' not in vars(m)]
-    for p in learning: p.requires_grad_(False)
-    for m in norms: m.forward = MethodType(_lean_norm, m)
-    try: yield model
-    finally:
-        for m in norms: del m.forward
-        for p in learning: p.requires_grad_()
+    "`model` with weights that take no gradient, and leaner batch norm, within the block; all is as before at the end, whatever happens. Other threads wait."
+    with _turn(model):
+        learning = [p for p in model.parameters() if p.requires_grad]
+        norms = [m for m in model.modules() if type(m).forward is nn.BatchNorm2d.forward and 'forward' not in vars(m)]
+        for p in learning: p.requires_grad_(False)
+        for m in norms: m.forward = MethodType(_lean_norm, m)
+        try: yield model
+        finally:
+            for m in norms: del m.forward
+            for p in learning: p.requires_grad_()
+
+# %% ../nbs/60_core.ipynb #fd58ca55
+@contextmanager
+def random_state(
+    gen:torch.Generator|None=None, # What the numbers within the block follow; None: they go on from where they are
+    devices:Iterable=(), # CUDA devices whose numbers count, too
+):
+    "Global random numbers of PyTorch, NumPy and Python: after the block as before it"
+    of_numpy, of_python = np.random.get_state(), random.getstate()
+    with torch.random.fork_rng(devices=list(devices)):
+        try:
+            if gen is not None:
+                seed = torch.randint(2**32, (), generator=gen, device=gen.device).item()
+                for follow in (torch.manual_seed, np.random.seed, random.seed): follow(seed)
+            yield
+        finally:
+            np.random.set_state(of_numpy)
+            random.setstate(of_python)
+
+# %% ../nbs/60_core.ipynb #25a427ca
+@contextmanager
+def undisturbed(
+    model:nn.Module, # Any module
+):
+    "Surrounds a call of foreign code. Modes, flags, gradients and buffers of `model` and the global random numbers come back; within, gradients are enabled and empty, and autocast is off."
+    with _turn(model), ExitStack() as inside:
+        modes = [(m, m.training) for m in model.modules()]
+        flags = [(p, p.requires_grad, p.grad) for p in model.parameters()]
+        buffers = [(m._buffers, name, b, b.clone()) for m in model.modules() for name,b in m._buffers.items() if b is not None]
+        devices = {o.device for o in [*model.parameters(), *model.buffers()]}
+        for p in model.parameters(): p.grad = None
+        try:
+            inside.enter_context(random_state(devices=[o for o in devices if o.type=='cuda']))
+            for kind in {'cpu', *(o.type for o in devices)}: inside.enter_context(torch.autocast(kind, enabled=False))
+            inside.enter_context(torch.inference_mode(False))
+            inside.enter_context(torch.enable_grad())
+            yield model
+        finally:
+            for m,mode in modes: m.training = mode
+            for p,flag,grad in flags: p.requires_grad_(flag).grad = grad
+            for home,name,b,value in buffers:
+                if home[name] is not b: home[name] = b
+                b.data.copy_(value)
+
+# %% ../nbs/60_core.ipynb #8aea3483
+def check_logits(
+    logits, # What a model returned
+    n:int, # Number of images it was asked about
+    finite:bool=True, # Refuse NaN and infinity, too? (makes a GPU wait)
+):
+    "Raise `InputError` unless `logits` are a float tensor (`n`, classes) of at least two classes; returns nothing."
+    wrap = "wrap the model in one that returns logits alone, a float tensor (images, classes)"
+    if not isinstance(logits, Tensor):
+        raise InputError(f"The model returned a {type(logits).__name__}: {wrap}")
+    if logits.ndim!=2 or len(logits)!=n or not logits.is_floating_point():
+        raise InputError(f"The model answered {n} images with {logits.dtype} of shape {tuple(logits.shape)}: {wrap}")
+    if logits.shape[1]<2:
+        raise InputError("The model returned one logit an image: two classes need two, such as (0, z), so that their softmax is the sigmoid of z")
+    if finite and not logits.isfinite().all():
+        raise InputError("The model returned logits that are not finite (NaN or infinity): check its weights, and that it takes images in [0,1]")
 
 # %% ../nbs/60_core.ipynb #456334d7
 def plain(t:torch.Tensor) -> torch.Tensor:
