@@ -6,15 +6,19 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/adversarial_training.html.md"""
 
 # %% ../nbs/04_adversarial_training.ipynb #475a3035
 from __future__ import annotations
-from contextlib import contextmanager
+import math, warnings
+from contextlib import contextmanager, ExitStack
 from dataclasses import dataclass
 from functools import partial
+from inspect import signature
 from typing import Callable
 import torch
 import torch.nn.functional as F
 from torch import nn
 from fastai.callback.core import Callback
 from fastai.callback.fp16 import MixedPrecision
+from fastai.callback.mixup import MixHandler
+from fastai.callback.tracker import ReduceLROnPlateau
 from fastai.data.transforms import Normalize
 from fastai.learner import Learner, Metric
 from fastai.optimizer import SGD, Adam
@@ -22,12 +26,14 @@ from fastai.torch_core import rank_distrib, trainable_params
 from fastcore.basics import patch, store_attr
 from fastcore.foundation import L
 from .core import (
-    as_float32, check_images, check_labels, eval_mode, generator, InputError, plain)
-from .attacks import ce_loss, PGD, pgd20, train_attack
-from .models import BoundaryPair, prefers_channels_last
+    as_float32, check_images, check_labels, check_logits, check_seed, eval_mode, generator,
+    InputError, network_of, plain, random_state)
+from .attacks import as_attack, ce_loss, PGD, pgd20, train_attack
+from .models import BoundaryPair, pair_of, prefers_channels_last
+from .precision import DeviceMixedPrecision
 
 # %% auto #0
-__all__ = ['mse', 'ce', 'kl', 'Term', 'Objective', 'natural', 'at', 'MethodLoss', 'AdversarialTraining', 'RobustAccuracy', 'paper_sgd', 'step_lr', 'StepSchedule']
+__all__ = ['mse', 'ce', 'kl', 'Term', 'Objective', 'natural', 'at', 'MethodLoss', 'warn_of_loss', 'RangeCheck', 'check_batch', 'AdversarialTraining', 'RobustAccuracy', 'paper_sgd', 'step_lr', 'StepSchedule']
 
 # %% ../nbs/04_adversarial_training.ipynb #8172e40b
 def mse(a:torch.Tensor, b:torch.Tensor):
@@ -39,7 +45,7 @@ def ce(z:torch.Tensor, y:torch.Tensor):
     return F.cross_entropy(as_float32(z), y)
 
 def kl(a:torch.Tensor, b:torch.Tensor):
-    "KL(softmax a ‖ softmax b), summed over classes, mean over images (equation 5, in the order of the authors' script)"
+    "KL(softmax a ‖ softmax b), summed over classes, mean over images (equation 5, in the script's order)"
     log_a,log_b = F.log_softmax(as_float32(a), -1), F.log_softmax(as_float32(b), -1)
     return F.kl_div(log_b, log_a, reduction='batchmean', log_target=True)
 
@@ -55,11 +61,12 @@ class Term:
 
     def __str__(self):
         factor = '' if self.weight==1 else f'{self.weight:g}·'
-        return f"{factor}{self.fn.__name__.upper()}({', '.join(_symbols.get(o,o) for o in self.of)})"
+        of = ', '.join(_symbols.get(o,o) for o in self.of)
+        return f"{factor}{self.fn.__name__.upper()}({of})"
 
 # %% ../nbs/04_adversarial_training.ipynb #ffaf676e
 class Objective:
-    "What a method minimises, and what its training attack maximises; call it with the logits of `passes` and the labels to get the loss"
+    "What a method minimises and what its attack maximises; call it with the logits of `passes` and the labels"
     def __init__(self,
         name:str,                  # Name of the method, such as `lbgat+trades`
         *terms:Term,               # The terms of the sum
@@ -105,7 +112,10 @@ class MethodLoss(nn.Module):
         super().__init__()
         self.objective,self.base = objective,base
 
-    def forward(self, pred, y): return self.objective(pred, plain(y)) if isinstance(pred, tuple) else self.base(pred, y)
+    def forward(self, pred, y, **kwargs):
+        if isinstance(pred, tuple): return self.objective(pred, plain(y))
+        return self.base(pred, y, **kwargs)
+
     def activation(self, x): return getattr(self.base, 'activation', lambda o: o)(x)
     def decodes(self, x):    return getattr(self.base, 'decodes', lambda o: o)(x)
 
@@ -114,94 +124,213 @@ class MethodLoss(nn.Module):
     @reduction.setter
     def reduction(self, v): self.base.reduction = v
 
-# %% ../nbs/04b_callback.ipynb #c9526769
-class AdversarialTraining(Callback):
-    "Trains the `Learner`'s model by any `Objective` on adversarial examples made in each step"
-    order,run_valid = MixedPrecision.order-1,False
-    def __init__(self,
-        objective:Objective,        # What to minimise, such as `lbgat_trades(alpha=6)`
-        natural:nn.Module|None=None,# The model that guides the robust one, for the methods that have one
-        eps:float=0.031,            # Radius of the l∞ ball, in pixel units (`[0,1]` scale)
-        steps:int=10,               # Steps of the training attack
-        step:float|None=None,       # Size of one step, in pixel units; 0.007 for `eps` 0.031, in proportion for another
-        attack:Callable|None=None,  # An attack of your own, `attack(model, x, y) -> x_adv`, in place of the PGD these describe
-        seed:int=0,                 # Seed of the attack's noise
-        verbose:bool=True,          # Say which loss, attack and optimiser are in force?
-        channels_last:bool|None=None, # Hold weights in the order that fast convolutions like while training? None: where it helps
-    ):
-        store_attr('objective,natural,seed,verbose,channels_last')
-        pgd = objective.attack_loss and train_attack(objective.attack_loss, eps, steps, step)
-        self.attack = attack or pgd
+# %% ../nbs/04b_callback.ipynb #75f75907
+def _is_cross_entropy(loss):
+    "Is it nothing but the mean cross-entropy?"
+    loss = getattr(loss, 'func', loss)   # fastai's losses hold PyTorch's
+    if loss is F.cross_entropy: return True
+    return type(loss) is nn.CrossEntropyLoss and loss.weight is None and not loss.label_smoothing
 
-    def after_create(self):
-        learn = self.learn
-        if isinstance(learn.model, BoundaryPair): raise InputError("The Learner's model is a BoundaryPair already: use one adversarial callback only, and to train a pair further pass its robust model")
-        _refuse_normalize(learn.dls)
-        learn.model = BoundaryPair(learn.model, self.natural, self.objective.passes, self.objective.no_grad, self.objective.static)
-        learn.loss_func = MethodLoss(self.objective, learn.loss_func)
-        learn.splitter  = partial(_split_pair, learn.splitter)
-        if learn.opt_func is Adam: learn.use_paper_sgd()   # fastai's default: nothing was chosen
-        if self.verbose: print(self.summary())
+def warn_of_loss(objective, loss):
+    "Warn if the `Learner`'s own `loss` is one that training by `objective` has no use for"
+    if _is_cross_entropy(loss): return
+    warnings.warn(f"Training minimises {objective}: the Learner's loss_func, "
+                  "with its class weights, smooth labels and the like, only gives valid_loss")
 
-    def before_fit(self):
-        if getattr(self.learn.loss_func, 'objective', None) is not self.objective:
-            raise InputError(f"{type(self).__name__} has to be there when the Learner is made: Learner(dls, model, cbs={type(self).__name__}(...))")
-        if self.learn.opt is not None: _check_optimized(self.learn)
-        last = self.channels_last
-        if last is None: last = prefers_channels_last(*self.model.children(), half=hasattr(self.learn, 'mixed_precision'))
-        if last: self.model.to(memory_format=torch.channels_last)
+# %% ../nbs/04b_callback.ipynb #9510f336
+class RangeCheck:
+    "Refuses batches outside `[0,1]`: on a CPU at once, on a GPU with the next batch, so that nothing waits"
+    def __init__(self): self.pending = None
 
-    def after_fit(self): self.model.to(memory_format=torch.contiguous_format)
+    def __call__(self, x):
+        if x.device.type!='cuda': return check_images(x)
+        self.finish()
+        ends = torch.stack(x.aminmax()).view(1,1,1,2).to('cpu', non_blocking=True)
+        self.pending = ends,torch.cuda.current_stream(x.device).record_event()
 
-# %% ../nbs/04b_callback.ipynb #d7c59d89
-@patch
-def before_batch(self:AdversarialTraining):
-    x,y = plain(self.x),plain(self.y)
-    if self.iter==0: self.check(x, y)
-    self.learn.xb,self.learn.yb = (x, self.make_adv(x, y)),(y,)
+    def finish(self):
+        "Look at what is still pending"
+        if self.pending is None: return
+        (ends,copied),self.pending = self.pending,None
+        copied.synchronize()
+        check_images(ends)
 
-@patch
-def check(self:AdversarialTraining, x, y):
-    "Are these images in `[0,1]`, are the labels classes, and do both models know these?"
-    pair = self.model
+# %% ../nbs/04b_callback.ipynb #f48ce9e7
+def check_batch(
+    pair:BoundaryPair, # Both networks
+    x:torch.Tensor,    # Clean images
+    y:torch.Tensor,    # Labels
+    c:int|None=None,   # Classes of the data, where they are known
+):
+    "Raise `InputError` unless these are images in `[0,1]` and labels of classes that all of `pair` know"
     check_images(x, getattr(pair.robust, 'c_in', None))
-    with eval_mode(pair), torch.no_grad(): known = [net(x[:2]).shape[-1] for net in pair.children()]
-    check_labels(y, getattr(self.dls, 'c', known[0]))
+    with eval_mode(pair), torch.no_grad(): answers = [net(x[:2]) for net in pair.children()]
+    for z in answers: check_logits(z, len(x[:2]))
+    known = [z.shape[1] for z in answers]
     if len(set(known))>1:
         raise InputError(f"The robust model knows {known[0]} classes and the natural one {known[1]}: "
                          "give two networks that know the same classes")
+    if known[0]<(c or 2):
+        raise InputError(f"The data have {c} classes and the network knows {known[0]}: make it with {c}")
+    check_labels(y, c or known[0])
 
-@patch
-def after_loss(self:AdversarialTraining):
-    self.learn.xb = self.xb[:1]
-    passes = self.objective.passes
-    self.learn.pred = self.pred[passes.index('r_adv') if 'r_adv' in passes else 0]
+# %% ../nbs/04b_callback.ipynb #c9526769
+class AdversarialTraining(Callback):
+    "Trains the `Learner`'s model by any `Objective` on adversarial examples made in each step"
+    order,run_valid,only_for_training = MixedPrecision.order-1,False,True
+    home = pair = None     # the `Learner` that this serves, and its networks
+    done,offset = 0,None   # epochs of earlier fits, and what this fit adds to its own count
+    reordered = False      # are the weights in another order than they were given in?
+    def __init__(self,
+        objective:Objective,        # What to minimise, such as `lbgat_trades(alpha=6)`
+        natural:nn.Module|None=None,# The model that guides the robust one, for the methods that have one
+        eps:float|None=None,        # Radius of the l∞ ball, in pixel units (`[0,1]` scale); 0.031 if None
+        steps:int=10,               # Steps of the training attack
+        step:float|None=None,       # Size of one step, in pixel units; 0.007 for `eps` 0.031, in proportion for another
+        attack:Callable|None=None,  # An attack of your own, `attack(model, x, y) -> x_adv`, in place of this PGD
+        seed:int=0,                 # Seed of the attack's noise and of what the networks draw
+        verbose:bool=True,          # Say which loss, attack and optimiser are in force?
+        channels_last:bool|None=None, # Train with weights in the order that convolutions like? None: where it helps
+    ):
+        check_seed(seed)
+        if not hasattr(objective, 'passes'):
+            raise InputError(f"{objective!r} is no objective: give one, such as at() or lbgat_trades(alpha=6)")
+        store_attr('objective,natural,seed,verbose,channels_last')
+        self.ranges,self.numbers = RangeCheck(),ExitStack()
+        self.attack = as_attack(attack, eps) if attack else self._pgd(0.031 if eps is None else eps, steps, step)
 
-@patch
-def after_cancel_batch(self:AdversarialTraining): self.learn.xb = self.xb[:1]
+    def _pgd(self, eps, steps, step):
+        loss = self.objective.attack_loss
+        return loss and train_attack(loss, eps, steps, step)
 
-# %% ../nbs/04b_callback.ipynb #2badd20b
-@patch
-def make_adv(self:AdversarialTraining,
-    x:torch.Tensor, # Clean images
-    y:torch.Tensor, # Labels
-) -> torch.Tensor:  # Images of the same shape
-    "Adversarial examples of `x` for this step; `x` itself where the method has no attack"
-    if not isinstance(self.attack, PGD): return self.attack(self.model.robust, x, y) if self.attack else x
-    gen = generator(self.seed, 'attack', self.epoch, self.iter, rank_distrib(), device=x.device)
-    return self.attack(self.model.robust, x, y, gen, amp=getattr(getattr(self.learn, 'mixed_precision', None), 'dtype', None))
+    def after_create(self):
+        learn,o = self._claim(),self.objective
+        if pair_of(learn.model):
+            raise InputError("The Learner's model is a BoundaryPair already: use one adversarial callback only, "
+                             "and to train a pair further pass its robust model")
+        _refuse_normalize(learn.dls)
+        self.pair = learn.model = BoundaryPair(learn.model, self.natural, o.passes, o.no_grad, o.static)
+        warn_of_loss(o, learn.loss_func)
+        learn.loss_func = MethodLoss(o, learn.loss_func)
+        learn.splitter  = partial(_split_pair, learn.splitter)
+        learn.fit       = partial(_fit, learn)
+        if _nothing_chosen(learn): learn.use_paper_sgd()
+        if self.verbose: print(self.summary())
 
-@patch
-def summary(self:AdversarialTraining) -> str:
-    "The loss, the attack and the optimiser in force"
-    a,o = self.attack,self.learn.opt_func
-    pgd = isinstance(a, PGD) and f'{a.loss.__name__}, eps {a.eps:g} of the pixel range [0,1], {a.steps} steps of {a.step:.3g}'
-    opt = f'SGD of the paper, lr {self.learn.lr:g}' if o is paper_sgd else getattr(o, '__name__', o)
-    return f'method     {self.objective.name}\nloss       {self.objective}\nattack     {pgd or a or "none"}\noptimiser  {opt}'
+    def _claim(self):
+        "The `Learner` that this callback serves, which can't be a second one"
+        if self.home is None: self.home = self.learn
+        if self.home is not self.learn:
+            self.learn = self.home
+            raise InputError(f"This {type(self).__name__} serves another Learner: make one for each")
+        return self.learn
+
+    def before_fit(self):
+        learn = self.learn
+        if learn is not self.home:
+            raise InputError(f"{type(self).__name__} has to be there when the Learner is made: "
+                             f"Learner(dls, model, cbs={type(self).__name__}(...))")
+        if pair_of(learn.model) is not self.pair or getattr(learn.loss_func, 'objective', None) is not self.objective:
+            raise InputError("The Learner's model or loss was replaced: make a new Learner with the new one")
+        if any(isinstance(cb, MixHandler) for cb in learn.cbs):
+            raise InputError("MixUp and CutMix mix labels, which is no part of the method: leave them out")
+        if learn.opt is not None: _check_optimized(learn.opt, self.pair)
+        _half_precision_anywhere(learn)
+        _tell_apart(learn.metrics)
+        self.offset = None
+        self._reorder()
+
+    def _reorder(self):
+        half,wanted = hasattr(self.learn, 'mixed_precision'),self.channels_last
+        if wanted is None: wanted = prefers_channels_last(*self.pair.children(), half=half)
+        if wanted: self.pair.to(memory_format=torch.channels_last)
+        self.reordered = wanted
+
+    def tidy(self):
+        "Put back what a fit changes for its own time, however it ended"
+        self.numbers.close()
+        self.ranges = RangeCheck()
+        self.learn.xb = getattr(self.learn, 'xb', ())[:1]
+        if self.reordered: self.pair.to(memory_format=torch.contiguous_format)
+        self.reordered = False
+
+    def before_train(self):
+        if self.offset is None: self.offset = max(0, self.done-self.epoch)
+
+    def after_train(self):
+        self.ranges.finish()
+        if not hasattr(self.learn, 'lr_finder'): self.done = self.epoch+self.offset+1   # a search leaves no trace
+
+    def key(self, purpose, device='cpu'):
+        "Random numbers for this batch"
+        return generator(self.seed, purpose, self.epoch+self.offset, self.iter, rank_distrib(), device=device)
+
+    def before_batch(self):
+        x,y = plain(self.x),plain(self.y)
+        if self.iter==0: check_batch(self.pair, x, y, getattr(self.dls, 'c', None))
+        self.ranges(x)
+        self.learn.xb,self.learn.yb = (x, self.make_adv(x, y)),(y,)
+        self.numbers.enter_context(random_state(self.key('forward'), [x.device]*x.is_cuda))
+
+    def make_adv(self,
+        x:torch.Tensor, # Clean images
+        y:torch.Tensor, # Labels
+    ) -> torch.Tensor:  # Images of the same shape
+        "Adversarial examples of `x` for this step; `x` itself where the method has no attack"
+        if not self.attack: return x
+        attack = self.attack if isinstance(self.attack, PGD) else self.attack.examples   # a guard around others' code
+        half = getattr(getattr(self.learn, 'mixed_precision', None), 'dtype', None)
+        return attack(self.pair.robust, x, y, self.key('attack', x.device), amp=half)
+
+    def after_pred(self): self.numbers.close()
+
+    def after_loss(self):
+        self.learn.xb = self.xb[:1]
+        passes = self.objective.passes
+        self.learn.pred = self.pred[passes.index('r_adv') if 'r_adv' in passes else 0]
+
+    def after_cancel_batch(self):
+        self.numbers.close()
+        self.learn.xb = self.xb[:1]
+
+    def summary(self) -> str:
+        "The loss, the attack and the optimiser in force"
+        a,learn = self.attack,self.learn
+        pgd = isinstance(a, PGD) and (f'{a.loss.__name__}, eps {a.eps:g} of the pixel range [0,1], '
+                                      f'{a.steps} steps of {a.step:.3g}')
+        return (f'method     {self.objective.name}\nloss       {self.objective}\n'
+                f'attack     {pgd or (a.name if a else "none")}\noptimiser  {_name_of(learn.opt_func)}, lr {learn.lr}')
 
 # %% ../nbs/04b_callback.ipynb #c7e7c174
-def _split_pair(splitter, pair):
+def _nothing_chosen(learn):
+    "Are optimiser and rate those that a `Learner` has by default?"
+    return learn.opt_func is Adam and learn.lr is signature(Learner).parameters['lr'].default
+
+def _name_of(opt_func):
+    if opt_func is paper_sgd: return 'SGD of the paper'
+    opt_func = getattr(opt_func, 'func', opt_func)
+    return getattr(opt_func, '__name__', type(opt_func).__name__)
+
+def _refuse_normalize(dls):
+    for dl in getattr(dls, 'loaders', []):
+        if any(isinstance(t, Normalize) for t in getattr(getattr(dl, 'after_batch', None), 'fs', [])):
+            raise InputError("The DataLoaders normalise images, so eps would not be in pixel units: make them without "
+                             "Normalize (vision_learner adds it to the ones it is given: normalize=False) "
+                             "and use Normalized(model, mean, std)")
+
+def _check_optimized(opt, pair):
+    fixed = pair.natural.parameters() if pair.static else ()
+    known = {id(p) for p in (*(p for g in opt.param_lists for p in g), *fixed)}
+    missing = [n for n,p in pair.named_parameters() if p.requires_grad and id(p) not in known]
+    if missing:
+        raise InputError(f"The optimiser does not know {len(missing)} parameters of the pair (first: {missing[0]}): "
+                         "pass opt_func a function that makes the optimiser, not an optimiser made earlier")
+
+# %% ../nbs/04b_callback.ipynb #948e2978
+def _split_pair(splitter, model):
     "The parameter groups of the robust model; those of a natural model that learns are in the last one"
+    pair = pair_of(model)
+    if pair is None: raise InputError("The Learner's model was replaced: make a new Learner with the new one")
     groups = L(splitter(pair.robust))
     groups = [list(groups)] if isinstance(groups[0], torch.Tensor) else [list(g) for g in groups]
     if pair.natural is not None and not pair.static:
@@ -209,60 +338,75 @@ def _split_pair(splitter, pair):
         groups[-1] += [p for p in trainable_params(pair.natural) if id(p) not in known]
     return groups
 
-def _refuse_normalize(dls):
-    for dl in getattr(dls, 'loaders', []):
-        if any(isinstance(t, Normalize) for t in getattr(getattr(dl, 'after_batch', None), 'fs', [])):
-            raise InputError("The DataLoaders normalise images, so eps would not be in pixel units: make them without Normalize (vision_learner adds it to the ones it is given: normalize=False) and use Normalized(model, mean, std)")
+def _half_precision_anywhere(learn):
+    for cb in learn._grab_cbs(MixedPrecision):
+        if type(cb) is MixedPrecision: cb.__class__ = DeviceMixedPrecision
 
-def _check_optimized(learn):
-    known = {id(p) for g in learn.opt.param_lists for p in g}
-    fixed = {id(p) for p in learn.model.natural.parameters()} if learn.model.static else ()
-    missing = [n for n,p in learn.model.named_parameters() if p.requires_grad and id(p) not in {*known,*fixed}]
-    if missing: raise InputError(f"The optimiser does not know {len(missing)} parameters of the pair (first: {missing[0]}): pass opt_func a function that makes the optimiser, not an optimiser made earlier")
+def _tell_apart(metrics):
+    "Robust accuracies of one name get that of their attack and its radius as well"
+    names = [m.name for m in metrics]
+    for m in metrics:
+        if isinstance(m, RobustAccuracy) and names.count(m.name)>1: m.name = f'{m.name}_{m.attack.name}_{m.attack.eps}'
+
+def _fit(learn, *args, **kwargs):
+    "`Learner.fit`, after which all is in order, also if it was interrupted"
+    try: return type(learn).fit(learn, *args, **kwargs)
+    finally:
+        for cb in learn.cbs:
+            if hasattr(type(cb), 'tidy'): cb.tidy()
 
 # %% ../nbs/04b_callback.ipynb #0fe2c5ce
 class RobustAccuracy(Metric):
     "Accuracy under an attack on the validation images (final iterate)"
+    only_for_training,name = True,'robust_accuracy'
     def __init__(self,
         attack:Callable|None=None, # `attack(model, x, y) -> x_adv`; `pgd20(eps)` if None
-        eps:float=0.031,           # Radius of the l∞ ball for the default attack, in pixel units
+        eps:float|None=None,       # Radius of the l∞ ball, in pixel units; 0.031 if None
+        name:str|None=None,        # Column of the log; `robust_accuracy` if None
     ):
-        self.attack = attack or pgd20(eps)
+        self.attack = as_attack(attack, eps) if attack else pgd20(0.031 if eps is None else eps)
+        if name: self.name = name
 
     def reset(self): self.correct,self.total = 0,0
 
     def accumulate(self, learn):
         if hasattr(learn, 'gather_preds'): return   # `get_preds` is after predictions, not metrics
-        x,y = plain(learn.x),plain(learn.y)
-        gen = (generator(0, 'robust_accuracy', learn.iter, device=x.device),) if isinstance(self.attack, PGD) else ()
-        with eval_mode(learn.model), torch.no_grad():   # `Recorder(train_metrics=True)` also measures while the model trains
-            self.correct += (learn.model(self.attack(learn.model, x, y, *gen)).argmax(-1)==y).sum()
+        x,y,net = plain(learn.x),plain(learn.y),network_of(learn.model)
+        gen = generator(0, 'robust_accuracy', learn.iter, device=x.device)
+        attack = self.attack if isinstance(self.attack, PGD) else self.attack.examples
+        with eval_mode(net), torch.no_grad():   # `Recorder(train_metrics=True)` also measures while the model trains
+            z = net(attack(net, x, y, gen))
+        self.correct += ((z.argmax(-1)==y) & ~z.isnan().any(-1)).sum()
         self.total += len(y)
 
     @property
     def value(self): return (self.correct/self.total).item() if self.total else None
-    @property
-    def name(self): return 'robust_accuracy'
 
 # %% ../nbs/04b_callback.ipynb #4c6b1f63
-@contextmanager
-def _plain_learner(learn):
-    "`learn` with the robust model alone, its own loss and splitter and no adversarial callback, within the block"
-    model,loss,splitter,opt = learn.model,learn.loss_func,learn.splitter,learn.opt
-    if not isinstance(model, BoundaryPair): yield learn; return
-    with learn.removed_cbs(learn._grab_cbs(AdversarialTraining)):
-        learn.model,learn.loss_func,learn.splitter,learn.opt = model.robust,loss.base,splitter.args[0],None
-        try: yield learn
-        finally: learn.model,learn.loss_func,learn.splitter,learn.opt = model,loss,splitter,opt
+def _ours(o): return getattr(type(o), 'only_for_training', False)
 
-_export = Learner.export
+@contextmanager
+def _plain(learn):
+    "`learn` without what this library has put into it, within the block"
+    before,pair = dict(vars(learn)),pair_of(learn.model)
+    for cb in learn.cbs.filter(_ours): vars(learn).pop(cb.name, None)
+    for name in ('fit','one_batch'): vars(learn).pop(name, None)
+    learn.cbs,learn.metrics = learn.cbs.filter(_ours, negate=True),learn.metrics.filter(_ours, negate=True)
+    if pair: learn.model,learn.loss_func,learn.splitter,learn.opt = pair.robust,learn.loss_func.base,learn.splitter.args[0],None
+    try: yield
+    finally:
+        vars(learn).clear()
+        vars(learn).update(before)
+
+_export = getattr(Learner.export, 'original', Learner.export)   # fastai's own, also when this is loaded again
 
 @patch
 def export(self:Learner, fname='export.pkl', **kwargs):
     "Export the content of `self` without the items and the optimizer state for inference; of a `BoundaryPair`, the robust model alone"
-    with _plain_learner(self):
-        self.model.to(memory_format=torch.contiguous_format)   # a fit that was interrupted may have left it in another
-        return _export(self, fname, **kwargs)
+    if not (pair_of(self.model) or any(map(_ours, [*self.cbs, *self.metrics]))): return _export(self, fname, **kwargs)
+    with _plain(self): return _export(self, fname, **kwargs)
+
+Learner.export.original = _export
 
 # %% ../nbs/67_optimizer.ipynb #667974d5
 paper_sgd = partial(SGD, mom=0.9, wd=2e-4, decouple_wd=False)
@@ -270,7 +414,9 @@ paper_sgd = partial(SGD, mom=0.9, wd=2e-4, decouple_wd=False)
 @patch
 def use_paper_sgd(self:Learner):
     "Make this `Learner` train with the paper's SGD: momentum 0.9, coupled weight decay 2e-4 on every parameter, learning rate 0.1"
-    self.opt_func,self.wd_bn_bias,self.lr,self.opt = paper_sgd,True,0.1,None
+    self.opt_func,self.lr = paper_sgd,0.1
+    self.wd_bn_bias = True
+    self.opt = None
     return self
 
 # %% ../nbs/67_optimizer.ipynb #3dbe398d
@@ -282,14 +428,21 @@ def step_lr(
     drops:tuple=(0.75,0.9), # Where the rate falls to a tenth, as parts of all epochs
 ) -> float:             # Learning rate of that epoch
     "Learning rate of an epoch in the paper's schedule (section 4, training details)"
-    passed = sum(epoch >= round(d*n_epoch) for d in drops)
+    passed = sum(epoch >= d*n_epoch-1e-9 for d in drops)   # 0.7·10 is a little more than 7 in floats
     return lr * (first if epoch==0 and not passed else 0.1**passed)
 
 # %% ../nbs/67_optimizer.ipynb #239edf4d
 class StepSchedule(Callback):
     "Sets the learning rate of each epoch by `step_lr`"
     def __init__(self, lr:float=0.1, first:float=0.2, drops:tuple=(0.75,0.9)): store_attr()
-    def before_epoch(self): self.opt.set_hypers(lr=step_lr(self.epoch, self.n_epoch, self.lr, self.first, self.drops))
+
+    def before_fit(self):
+        if any(isinstance(cb, ReduceLROnPlateau) for cb in self.learn.cbs):
+            raise InputError("fit_steps sets the rate of each epoch itself: leave ReduceLROnPlateau out, or train with fit")
+
+    def before_epoch(self):
+        lr = step_lr(self.epoch, self.n_epoch, self.lr, self.first, self.drops)
+        self.opt.set_hypers(lr=lr)
 
 @patch
 def fit_steps(self:Learner,

@@ -13,7 +13,7 @@ from fastcore.basics import store_attr
 from .core import InputError
 
 # %% auto #0
-__all__ = ['WideResNet', 'ResNet', 'wrn', 'wrn_34_10', 'wrn_34_20', 'resnet18', 'resnet18_lbgat', 'prefers_channels_last', 'BoundaryPair']
+__all__ = ['WideResNet', 'ResNet', 'wrn', 'wrn_34_10', 'wrn_34_20', 'resnet18', 'resnet18_lbgat', 'prefers_channels_last', 'BoundaryPair', 'pair_of']
 
 # %% ../nbs/02_models.ipynb #e577e084
 class _PreActBlock(nn.Module):
@@ -198,3 +198,14 @@ class BoundaryPair(nn.Module):
         super().train(mode)
         if self.static: self.natural.eval()
         return self
+
+
+# %% ../nbs/04b_callback.ipynb #27c7429e
+def pair_of(
+    model:nn.Module, # A `BoundaryPair`, bare or wrapped, or any other module
+) -> BoundaryPair|None: # The pair, None if there is none
+    "The `BoundaryPair` in `model`, which PyTorch's parallel modules or `torch.compile` may have wrapped"
+    children = model._modules
+    inner = children.get('_orig_mod', children.get('module'))
+    if inner is not None: return pair_of(inner)
+    return model if getattr(model, 'is_pair', False) else None

@@ -13,7 +13,6 @@ from fastai.callback.fp16 import AMPMode, MixedPrecision
 from fastai.learner import Learner
 from fastcore.basics import patch
 from fastcore.foundation import L
-from .models import BoundaryPair
 
 # %% auto #0
 __all__ = ['DeviceMixedPrecision']
@@ -21,40 +20,37 @@ __all__ = ['DeviceMixedPrecision']
 # %% ../nbs/68_precision.ipynb #ed5d9064
 class DeviceMixedPrecision(MixedPrecision):
     "fastai's `MixedPrecision` on the device of the model, which may be a CPU"
-    name,entered = 'mixed_precision',ExitStack()
+    name,only_for_training = 'mixed_precision',True
+    entered = ExitStack()   # autocast, while it is on
+    scaler_state = None     # state of the gradient scaler to begin a fit with; for a run that goes on
+
     @property
     def dtype(self): return torch.float16 if self.amp_mode==AMPMode.FP16 else torch.bfloat16
 
     def before_fit(self):
         device = next(self.model.parameters()).device.type
-        if device=='cuda': return super().before_fit()
-        self.kwargs['enabled'] = self.amp_mode==AMPMode.FP16
-        self.autocast,self.scales = torch.autocast(device, dtype=self.dtype),L()
-        self.learn.scaler = GradScaler(device, **self.kwargs)
+        if device=='cuda': super().before_fit()
+        else:
+            self.kwargs['enabled'] = self.amp_mode==AMPMode.FP16
+            self.autocast,self.scales = torch.autocast(device, dtype=self.dtype),L()
+            self.learn.scaler = GradScaler(device, **self.kwargs)
+        if self.scaler_state: self.learn.scaler.load_state_dict(self.scaler_state)
+        self.learn.one_batch = self.one_batch
+
+    def one_batch(self, i, b):
+        "`Learner.one_batch`; autocast ends with it, also where the batch is cancelled or interrupted"
+        try: type(self.learn).one_batch(self.learn, i, b)
+        finally: self.entered.close()
 
     def before_batch(self):
         self.entered = ExitStack()
         self.entered.enter_context(self.autocast)
+
     def after_loss(self): self.entered.close()
 
-_one_batch = Learner.one_batch
-
-@patch
-def one_batch(self:Learner, i, b):
-    "Train or evaluate `self.model` on batch `(xb,yb)`; mixed precision ends with it, also where the batch is cancelled or interrupted"
-    try: _one_batch(self, i, b)
-    finally:
-        for cb in self._grab_cbs(DeviceMixedPrecision): cb.entered.close()
-
-@patch
-def to_fp16(self:Learner, **kwargs):
-    "Train in float16 mixed precision, on any device; `kwargs` go to the gradient scaler"
-    return self.add_cb(DeviceMixedPrecision(AMPMode.FP16, **kwargs))
-
-@patch
-def to_bf16(self:Learner):
-    "Train in bfloat16 mixed precision, on any device"
-    return self.add_cb(DeviceMixedPrecision(AMPMode.BF16))
+    def after_fit(self):
+        super().after_fit()
+        vars(self.learn).pop('one_batch', None)
 
 # %% ../nbs/68_precision.ipynb #db158660
 @patch
@@ -62,6 +58,6 @@ def to_compiled(self:Learner, dynamic:bool=True, **kwargs):
     "Compile the networks of this `Learner` in place; `dynamic` and `kwargs` go to `torch.compile`"
     config = torch._dynamo.config
     config.recompile_limit = max(config.recompile_limit, 32)   # two networks, each in several modes and precisions
-    nets = self.model.children() if isinstance(self.model, BoundaryPair) else [self.model]
+    nets = self.model.children() if getattr(self.model, 'is_pair', False) else [self.model]
     for net in nets: net.compile(dynamic=dynamic, **kwargs)
     return self

@@ -17,13 +17,13 @@ transfer
 figures
 evaluate
 records
-precision
 methods
 separate_bn
 lbgat
 bgat
 alp_trades
 adversarial
+precision
 weights
 attacks
 networks
