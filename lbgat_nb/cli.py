@@ -178,13 +178,19 @@ def lbgat_eval(
 
 # %% ../nbs/78_reproduce.ipynb #d0c9d54c
 def _check_scale(scale):
-    if scale not in scales: raise InputError(f"There is no scale {scale!r}: use {', '.join(f'{k} ({v.about})' for k,v in scales.items())}")
+    from lbgat_nb.paper import scales
+    if scale not in scales:
+        raise InputError(f"There is no scale {scale!r}: "
+                         f"use {', '.join(f'{k} ({v.about})' for k,v in scales.items())}")
 
 def _run(which, scale, root, progress, download):
-    rows = get_rows(which)
-    todo = [r for r in rows if not r.reference]
-    if not todo: raise InputError(f"{which} is another paper's result, which this library can't run: choose rows of this paper")
-    for data in dict.fromkeys(r.data for r in todo): few_threads(make_dls(row_settings(todo[0].method, data, scale), download))   # are they there?
+    from lbgat_nb.paper import get_rows, run_row
+    todo = [r for r in get_rows(which) if not r.reference]
+    if not todo:
+        raise InputError(f"{which} is another paper's result, which this library can't run: "
+                         "choose rows of this paper")
+    for row in {r.data: r for r in todo}.values():   # are their data there?
+        few_threads(row.run(scale, root, download=download).dls)
     for row in todo:
         print(f'{row.id}  {row.method} on {row.data}, {row.attack}, at the {scale} scale', flush=True)
         run_row(row, scale, root, progress)
@@ -193,29 +199,35 @@ def _run(which, scale, root, progress, download):
 def lbgat_reproduce(
     table:str=None,     # list the rows of this table (1 to 9), with what exists of them; several separated by commas, or all
     run:str=None,       # train and evaluate a row (4.7), a table (4), several separated by commas, or all
-    scale:str='tiny',   # how much: tiny (digits), cpu (a part of CIFAR-10), small (a medium network on the paper's data), paper (everything)
+    scale:str='tiny',   # how much: tiny (digits), cpu (a part of CIFAR-10), small (a medium network on the paper's data), paper (everything), paper-valid (the same with validation images)
     root:str='runs/paper', # folder of all these models
     download:store_true=False, # download the data sets that aren't found in $LBGAT_DATA or fastai's data folder
     quiet:store_true=False, # no progress bars and no line an epoch
 ):
     "Train and evaluate rows of the paper's tables, or list them"
     with friendly_errors('Nothing was lost: the same command goes on'):
+        from lbgat_nb.paper import scales
+        from lbgat_nb.report import paper_table
         _check_scale(scale)
-        if not (table or run): raise InputError("Say what to do: --table 4 lists its rows, --run 4.7 runs one, --run 4 all of them")
+        if not (table or run):
+            raise InputError("Say what to do: --table 4 lists its rows, --run 4.7 runs one, --run 4 all of them")
         if run: _run(run, scale, root, not quiet, download)
         print(f'\nscale {scale}: {scales[scale].about}\n\n{paper_table(table or run, scale, root)}')
 
 # %% ../nbs/78_reproduce.ipynb #edfc264a
 @call_parse
 def lbgat_report(
-    scale:str='tiny',   # the scale whose runs to show: tiny, cpu, small or paper
+    scale:str='tiny',   # the scale whose runs to show: tiny, cpu, small, paper or paper-valid
     root:str='runs/paper', # folder of the models
     out:str=None,       # folder to write to (default: report-<scale>)
     quiet:store_true=False, # no progress bars
 ):
     "Write the paper's tables and figures, with what was run at a scale beside the paper's numbers, in Markdown and HTML"
     with friendly_errors('Nothing was lost: the same command goes on'):
+        from lbgat_nb.paper import found, get_rows
+        from lbgat_nb.report import comparisons, write_report
         _check_scale(scale)
         done = sum(found(r, scale, root) is not None for r in get_rows('all'))
         page = write_report(scale, root, out or f'report-{scale}', not quiet)
-        print(f'{done} rows were run at the {scale} scale\n\n{comparisons(scale, root)}\n\nThe report is {page}, and {page.with_suffix(".html")}')
+        print(f'{done} rows were run at the {scale} scale\n\n{comparisons(scale, root)}\n\n'
+              f'The report is {page}, and {page.with_suffix(".html")}')

@@ -8,19 +8,20 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/paper.html.md"""
 from __future__ import annotations
 import csv
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from .attacks import pgd20
 from .core import InputError
+from .networks import split_name
 from .records import read_results
-from .evaluate import evaluate
+from .evaluate import evaluate, weights_hash
 from .transfer import BlackBox
-from .runs import (
-    make_dls, make_settings, read_settings, run_objective, Settings, train_run)
-from .weights import load_robust, read_header
+from .runs import make_settings, Run, Settings
+from .weights import load_robust
 
 # %% auto #0
 __all__ = ['paper_methods', 'paper_tables', 'paper_rows', 'scales', 'Row', 'read_rows', 'get_rows', 'Scale', 'row_settings',
-           'model_folder', 'train_model', 'run_row', 'found']
+           'model_folder', 'PaperRun', 'best_weights', 'row_records', 'found', 'evaluate_row', 'run_row']
 
 # %% ../nbs/75_paper.ipynb #5f6f0b0a
 _bgat = dict(natural='wrn_34_10+inception_resnet_v2')
@@ -61,7 +62,24 @@ class Row:
     seeds:tuple=(0,)      # Of the runs whose mean is the result
 
     @property
-    def table(self): return int(self.id.split('.')[0])
+    def table(self) -> int: return int(self.id.split('.')[0])
+
+    def run(self,
+        scale:str='tiny',           # A key of `scales`
+        root:str|Path='runs/paper', # Where all models are kept
+        seed:int=0,                 # Of the run
+        **kwargs,                   # For `Run`: `progress`, `download`, `dls`
+    ) -> PaperRun:
+        "The run that trains its model, in the folder that is that model's. Nothing is done yet."
+        if self.reference:
+            raise InputError(f"Row {self.id} is another paper's result, which this library can't run: "
+                             "choose a row that isn't marked as reference")
+        s = row_settings(self.method, self.data, scale, seed)
+        return PaperRun(s, model_folder(s, scale, root), verbose=False, **kwargs)
+
+    def source_run(self, *args, **kwargs) -> PaperRun|None:
+        "Likewise for the model that its examples are made on; None for a white-box attack"
+        return self.source and replace(self, method=self.source, source=None).run(*args, **kwargs)
 
 # %% ../nbs/75_paper.ipynb #c7a2d0ab
 paper_tables = {}
@@ -262,15 +280,29 @@ class Scale:
     n:int|None=None      # Test images; all if None
     n_autoattack:int|None=None # Test images for AutoAttack; `n` if None
 
-_nets = ('wrn_34_10', 'wrn_34_20', 'resnet18_lbgat', 'inception_resnet_v2')
-_smallest = dict(zip(_nets, ('wrn_10_1', 'wrn_10_2', 'resnet10_w8', 'resnet10_w8')))
+    @property
+    def full(self) -> bool:
+        "Is it the paper's own setting?"
+        return not self.nets
 
-scales = dict(
-    tiny  = Scale('digits of 8×8 pixels, WRN-10-1, 20 epochs', dict(epochs=20), _smallest, 'digits', n_autoattack=100),
-    cpu   = Scale('3,000 images of CIFAR-10, WRN-10-1, 8 epochs', dict(epochs=8, bs=64, n_train=3000, precision='bf16'), _smallest, 'cifar10', 1000, 200),
-    small = Scale('WRN-16-8, 25 epochs', dict(epochs=25, precision='bf16'), dict(zip(_nets, ('wrn_16_8', 'wrn_16_16', 'resnet18_lbgat_w32', 'resnet18_lbgat_w32'))), n_autoattack=1000),
-    paper = Scale('the full setting of the paper', {}, {}),
-)
+def _in_place(*names):
+    "Names of networks in place of the paper's"
+    return dict(zip(('wrn_34_10','wrn_34_20','resnet18_lbgat','inception_resnet_v2'), names))
+
+_tiny_nets = _in_place('wrn_10_1', 'wrn_10_2', 'resnet10_w8', 'resnet10_w8')
+_small_nets = _in_place('wrn_16_8', 'wrn_16_16', 'resnet18_lbgat_w32', 'resnet18_lbgat_w32')
+
+scales = {
+    'tiny':  Scale('digits of 8×8 pixels, WRN-10-1, 20 epochs', dict(epochs=20),
+                   _tiny_nets, 'digits', n_autoattack=100),
+    'cpu':   Scale('3,000 images of CIFAR-10, WRN-10-1, 8 epochs',
+                   dict(epochs=8, bs=64, n_train=3000, precision='bf16'),
+                   _tiny_nets, 'cifar10', n=1000, n_autoattack=200),
+    'small': Scale('WRN-16-8, 25 epochs', dict(epochs=25, precision='bf16'),
+                   _small_nets, n_autoattack=1000),
+    'paper': Scale('the full setting of the paper, on all training images', dict(valid_pct=0.), {}),
+    'paper-valid': Scale('the full setting, with a tenth of the training images held out', {}, {}),
+}
 
 # %% ../nbs/75_paper.ipynb #ae3f2639
 _own = dict(tinyimagenet=dict(lr=0.01))
@@ -284,9 +316,12 @@ def row_settings(
     "The settings of the run that trains the model of a row. Raises `InputError` for an unknown scale."
     if scale not in scales: raise InputError(f"There is no scale {scale!r}: use {', '.join(scales)}")
     sc = scales[scale]
-    given = {**dict(robust='wrn_34_10', natural='resnet18_lbgat'), **_own.get(sc.data or data, {}), **paper_methods[method]}
-    for k in ('robust','natural'): given[k] = '+'.join(sc.nets.get(o, o) for o in given[k].split('+'))
-    return make_settings(data=sc.data or data, seed=seed, **{**given, **sc.settings})
+    data = sc.data or data
+    given = dict(robust='wrn_34_10', natural='resnet18_lbgat', **_own.get(data, {}))
+    given.update(paper_methods[method])
+    for k in ('robust','natural'):
+        given[k] = '+'.join(sc.nets.get(o, o) for o in split_name(given[k]))
+    return make_settings(data=data, seed=seed, **{**given, **sc.settings})
 
 # %% ../nbs/75_paper.ipynb #458c55fe
 def model_folder(
@@ -295,75 +330,69 @@ def model_folder(
     root:str|Path, # Where all models are kept
 ) -> Path:
     "The folder of the model that a run with these settings trains"
+    return Path(root)/scale/_model_name(s)
+
+def _model_name(s):
     alpha,shared = None if s.alpha is None else f'{s.alpha:g}', 'shared' if s.shared else None
-    return Path(root)/scale/'-'.join(filter(None, (s.data, s.method, alpha, shared, s.robust, f'seed{s.seed}')))
+    init = f'init{s.init}' if s.init else None
+    parts = (s.data, s.method, alpha, shared, s.robust, init, f'seed{s.seed}')
+    return '-'.join(filter(None, parts))
 
-def _guides(s, scale, root, dls, progress):
-    "Weights of the natural models that a static guidance needs, each trained once for all runs"
-    return [train_model(replace(s, method='natural', alpha=None, beta=None, robust=o, natural='resnet18_lbgat', shared=False), scale, root, dls, progress)/'best.safetensors' for o in s.natural.split('+')]
-
-# %% ../nbs/75_paper.ipynb #f27862f1
-def _finished(folder, s):
-    "Has the run in `folder` seen all its epochs? Raises `InputError` if it is another run than `s` asks for."
-    if not (folder/'settings.json').exists(): return False
-    stored = read_settings(folder)
-    same = ('device','natural_weights','natural')
-    if replace(stored, **{k: getattr(s, k) for k in same})!=s: raise InputError(f"{folder} holds a run with other settings than this row's: move it away, or choose another root")
-    return (folder/'last.safetensors').exists() and read_header(folder/'last.safetensors')['epoch']>=s.epochs
-
-def train_model(
-    s:Settings,    # What to train
-    scale:str,     # A key of `scales`
-    root:str|Path, # Where all models are kept
-    dls=None,      # The data, if they are loaded already
-    progress:bool=True, # Show progress?
-) -> Path:         # The model's folder
-    "Train the model of a row, unless it is there already; go on with it, if it was interrupted"
-    folder = model_folder(s, scale, root)
-    if _finished(folder, s): return folder
-    dls = dls or make_dls(s)
-    if run_objective(s).static: s = replace(s, natural_weights=','.join(map(str, _guides(s, scale, root, dls, progress))))
-    if progress: print(f'\n{folder.name}')
-    train_run(s, folder, dls, resume=(folder/'settings.json').exists(), progress=progress, verbose=False)
-    return folder
+class PaperRun(Run):
+    "A run of the paper's, in a folder beside the others of its scale, with which it shares guides"
+    @property
+    def guides(self) -> list[Run]:
+        "A run for each network of a fixed natural model, each trained once for all runs"
+        own = super().guides
+        for guide in own: guide.folder = self.folder.parent/_model_name(guide.settings)
+        return own
 
 # %% ../nbs/75_paper.ipynb #753cdd49
-def _attack_name(attack, source): return f'{attack} from {source.name}' if source else attack
+@lru_cache(maxsize=256)
+def _file_hash(file, time): return weights_hash(load_robust(file))
 
-def _best(folder, dls): return load_robust(folder/'best.safetensors').to(dls.device)
+def best_weights(
+    run:Run, # Of a model
+) -> str|None: # A hash as in records; None if nothing tells
+    "Hash of a run's best weights; of those that its records agree on, where the weights aren't kept"
+    if run.best.exists(): return _file_hash(run.best, run.best.stat().st_mtime_ns)
+    hashes = {r['weights'] for r in read_results(run.folder) if r.get('title')=='best'}
+    return hashes.pop() if len(hashes)==1 else None
 
-def _evaluate(s, scale, root, attack, source, dls, progress):
-    "Evaluate a trained model, white-box or by examples from `source`, and keep the records in its folder"
-    sc,folder = scales[scale],model_folder(s, scale, root)
-    if source: attack = _attack_name(attack, source), BlackBox(pgd20(s.eps), _best(source, dls))
-    evaluate(_best(folder, dls), dls.test, s.eps, ('clean',attack), sc.n, sc.n_autoattack, part='test', folder=folder, progress=progress, title='best')
+def _question(run, scale, attack, source):
+    "What a record has to say to be the result of a run under an attack"
+    sc,clean,authors = scales[scale], attack=='clean', attack=='autoattack'
+    asked = dict(title='best', part='test', seed=0, weights=best_weights(run),
+                 attack=_attack_name(attack, source), eps=0. if clean else run.settings.eps,
+                 metric='clean' if clean else 'worst case' if authors else 'final iterate')
+    if source: asked['source'] = best_weights(source)
+    n = sc.n_autoattack or sc.n if authors else sc.n
+    return asked, n
+
+def _attack_name(attack, source): return f'{attack} from {source.folder.name}' if source else attack
+
+def _answers(record, asked, n):
+    "Does a record say what is asked for? What it has no field for isn't held against it."
+    said = {**record['settings'], **record['data'], **record}
+    return said['n']==(n or said['total']) and all(said.get(k, v)==v for k,v in asked.items())
+
+def row_records(
+    row:Row,       # A row
+    scale:str,     # A key of `scales`
+    root:str|Path, # Where the models are kept
+    seed:int,      # Of the run
+) -> dict|None:    # `clean` and `robust`; None unless both exist
+    "The records of a row for one seed. Raises `InputError` if the folder holds another run than the row's."
+    run,source = row.run(scale, root, seed), row.source_run(scale, root, seed)
+    for o in filter(None, (run, source)):
+        if o.started: o.check_settings()
+    known,ours = read_results(run.folder), {}
+    for k,attack,maker in (('clean','clean',None), ('robust',row.attack,source)):
+        asked,n = _question(run, scale, attack, maker)
+        ours[k] = next((r for r in known if _answers(r, asked, n)), None)
+    return ours if all(ours.values()) else None
 
 # %% ../nbs/75_paper.ipynb #2f489b8a
-def run_row(
-    row:Row,       # What to run
-    scale:str='tiny', # A key of `scales`
-    root:str|Path='runs/paper', # Where all models are kept
-    progress:bool=True, # Show progress?
-) -> dict:         # What `found` returns
-    "Train the models of a row that don't exist yet and evaluate what has not been evaluated. Raises `InputError` for a row of other people's."
-    if row.reference: raise InputError(f"Row {row.id} is another paper's result, which this library can't run: choose a row that isn't marked as reference")
-    for seed in row.seeds:
-        s = row_settings(row.method, row.data, scale, seed)
-        if _records(row, s, scale, root): continue
-        dls = make_dls(s)
-        train_model(s, scale, root, dls, progress)
-        source = row.source and train_model(row_settings(row.source, row.data, scale, seed), scale, root, dls, progress)
-        _evaluate(s, scale, root, row.attack, source, dls, progress)
-    return found(row, scale, root)
-
-# %% ../nbs/75_paper.ipynb #5d3de40b
-def _records(row, s, scale, root):
-    "The records of a row for one seed, clean and robust; None unless both exist"
-    source = row.source and model_folder(row_settings(row.source, row.data, scale, s.seed), scale, root)
-    attack = _attack_name(row.attack, source)
-    known = {r['attack']: r for r in read_results(model_folder(s, scale, root)) if r.get('title')=='best' and r['eps'] in (0,s.eps)}
-    return {'clean':known['clean'], 'robust':known[attack]} if {'clean',attack} <= known.keys() else None
-
 def found(
     row:Row,       # A row
     scale:str='tiny', # A key of `scales`
@@ -371,7 +400,42 @@ def found(
 ) -> dict|None:    # `clean` and `robust` in per cent, the mean over seeds; `records`, a pair of them for each seed
     "What our runs of a row came to; None if it was not run"
     if row.reference: return None
-    runs = [_records(row, row_settings(row.method, row.data, scale, seed), scale, root) for seed in row.seeds]
+    runs = [row_records(row, scale, root, seed) for seed in row.seeds]
     if None in runs: return None
     mean = {k: 100*sum(r[k]['accuracy'] for r in runs)/len(runs) for k in ('clean','robust')}
     return dict(**mean, records=runs)
+
+# %% ../nbs/75_paper.ipynb #5d3de40b
+def evaluate_row(
+    row:Row,      # What to evaluate
+    run:Run,      # Its model's, finished
+    source:Run|None, # Of the model that the examples are made on, finished
+    scale:str,    # A key of `scales`
+):
+    "Evaluate a trained model as its row asks, and keep the records in its folder"
+    sc,eps,test = scales[scale], run.settings.eps, run.dls.test
+    def best(run): return load_robust(run.best).to(test.device)
+    attack = _attack_name(row.attack, source)
+    if source: attack = attack, BlackBox(pgd20(eps), best(source))
+    evaluate(best(run), test, eps, ('clean',attack), sc.n, sc.n_autoattack, part='test',
+             folder=run.folder, progress=run.progress, title='best')
+
+def run_row(
+    row:Row,       # What to run
+    scale:str='tiny', # A key of `scales`
+    root:str|Path='runs/paper', # Where all models are kept
+    progress:bool=True, # Show progress?
+) -> dict:         # What `found` returns
+    "Train the models of a row that don't exist yet and evaluate what has not been evaluated. Raises `InputError` for a row of other people's."
+    for seed in row.seeds:
+        run = row.run(scale, root, seed, progress=progress)
+        if row_records(row, scale, root, seed): continue
+        source = row.source_run(scale, root, seed, progress=progress, dls=run.dls)
+        for o in filter(None, (run, source)): _complete(o)
+        evaluate_row(row, run, source, scale)
+    return found(row, scale, root)
+
+def _complete(run):
+    "Train a run, or go on with it. Raises `InputError` if it is there already, of other data."
+    if run.progress and not run.finished: print(f'\n{run.folder.name}')
+    run.complete().check_data()

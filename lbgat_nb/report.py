@@ -17,8 +17,7 @@ from .evaluate import evaluate
 from lbgat_nb.figures import (
     plot_black_box, plot_confusion, plot_curves, plot_eps, plot_examples, plot_logits,
     plot_tradeoff)
-from .paper import found, get_rows, model_folder, row_settings, scales
-from .runs import make_dls
+from .paper import found, get_rows, PaperRun, scales
 from .weights import load_robust
 
 # %% auto #0
@@ -29,15 +28,17 @@ __all__ = ['paper_table', 'comparisons', 'tradeoff_figure', 'black_box_figure', 
 _data = dict(cifar10='CIFAR-10', cifar100='CIFAR-100', tinyimagenet='Tiny ImageNet', digits='digits')
 
 def _percent(ours, k):
-    "Our number with half of its interval, or the numbers of several runs; nothing where there is none"
+    "Our number with half of its interval, or the numbers of several runs; '' where there is none"
     if ours is None: return ''
     each = [r[k] for r in ours['records']]
+    if len(each)>1: return ', '.join(f"{100*r['accuracy']:.1f}" for r in each)
     lo,hi = each[0]['ci95']
-    return f'{ours[k]:.1f} ± {50*(hi-lo):.1f}' if len(each)==1 else ', '.join(f"{100*r['accuracy']:.1f}" for r in each)
+    return f'{ours[k]:.1f} ± {50*(hi-lo):.1f}'
 
 def _images(ours):
     "Number of test images, of clean and of attacked ones if they differ"
-    return ', '.join(dict.fromkeys(str(r['n']) for r in ours['records'][0].values())) if ours else ''
+    if ours is None: return ''
+    return ', '.join(dict.fromkeys(str(r['n']) for r in ours['records'][0].values()))
 
 def _used(data, scale):
     "What a scale has in place of a data set"
@@ -45,11 +46,17 @@ def _used(data, scale):
     return _data[data] if used==data else f'{_data[data]} ({_data[used]})'
 
 def _line(row, scale, root):
+    "A row of the paper with ours beside it"
     ours = found(row, scale, root)
-    return {'row':row.id, 'method':row.method + ' (others)'*row.reference, 'data':_used(row.data, scale),
-            'attack':attack_titles[row.attack] + (f' on {row.source}' if row.source else ''),
-            'clean, paper':f'{row.clean:.2f}', 'clean, ours':_percent(ours, 'clean'), 'robust, paper':f'{row.robust:.2f}', 'robust, ours':_percent(ours, 'robust'), 'images':_images(ours)}
+    return {'row': row.id,
+            'method': row.method + ' (others)'*row.reference,
+            'data': _used(row.data, scale),
+            'attack': attack_titles[row.attack] + (f' on {row.source}' if row.source else ''),
+            'clean, paper': f'{row.clean:.2f}',   'clean, ours': _percent(ours, 'clean'),
+            'robust, paper': f'{row.robust:.2f}', 'robust, ours': _percent(ours, 'robust'),
+            'images': _images(ours)}
 
+# %% ../nbs/76_report.ipynb #036617e5
 def paper_table(
     which:str,        # Table or rows, see `get_rows`
     scale:str='tiny', # A key of `scales`
@@ -59,14 +66,16 @@ def paper_table(
     return WholeTable([_line(r, scale, root) for r in get_rows(which)]).set_index('row')
 
 # %% ../nbs/76_report.ipynb #19b970a2
-_pairs = [('LBGAT+TRADES (α=0)','TRADES (α=6)'), ('LBGAT+TRADES (α=6)','TRADES (α=6)'), ('LBGAT+TRADES (α=6)','LBGAT+TRADES (α=0)')]
+_zero,_six,_trades = 'LBGAT+TRADES (α=0)', 'LBGAT+TRADES (α=6)', 'TRADES (α=6)'
+_pairs = [(_zero,_trades), (_six,_trades), (_six,_zero)]
 
 def _verdict(paper, ours, p): return 'open' if p>=0.05 else 'holds' if paper*ours>0 else 'reversed'
 
 def _claim(a, b, k, scale, root):
     "One comparison of the models of two rows, `k` being clean or robust"
     paper,mine = getattr(a, k)-getattr(b, k), [found(r, scale, root) for r in (a,b)]
-    line = {'data':_used(a.data, scale), 'better?':a.method, 'than':b.method, 'under':attack_titles[a.attack] if k=='robust' else 'no attack', 'paper':f'{paper:+.2f}'}
+    line = {'data':_used(a.data, scale), 'better?':a.method, 'than':b.method,
+            'under':attack_titles[a.attack] if k=='robust' else 'no attack', 'paper':f'{paper:+.2f}'}
     if None in mine: return {**line, 'ours':'', 'p':'', 'verdict':'not run'}
     ours,p = mine[0][k]-mine[1][k], mcnemar(*(o['records'][0][k] for o in mine))['p']
     return {**line, 'ours':f'{ours:+.1f}', 'p':f'{p:.2g}', 'verdict':_verdict(paper, ours, p)}
@@ -75,69 +84,108 @@ def comparisons(
     scale:str='tiny', # A key of `scales`
     root:str|Path='runs/paper', # Where the models are kept
 ) -> pd.DataFrame:    # A row a claim; differences in percentage points
-    "The paper's comparisons of LBGAT+TRADES with TRADES (table 5) beside ours, with a paired test on the same images"
+    "The paper's comparisons (table 5) beside ours, with a paired test on the same images"
     rows = {(r.method,r.data,r.attack): r for r in get_rows('5')}
     cells = [('pgd20','clean'), ('pgd20','robust'), ('cw20','robust'), ('autoattack','robust')]
     return WholeTable([_claim(rows[a,data,attack], rows[b,data,attack], k, scale, root)
-                         for data in ('cifar10','cifar100') for a,b in _pairs for attack,k in cells])
+                       for data in ('cifar10','cifar100')
+                       for a,b in _pairs for attack,k in cells])
 
 # %% ../nbs/76_report.ipynb #7dda9b85
 def tradeoff_figure(scale:str='tiny', root:str|Path='runs/paper') -> Figure|None:
-    "Figure 1: clean against robust accuracy of the methods of tables 3 and 4 on CIFAR-100; at the paper's scale with the paper's points, hollow"
+    "Figure 1: the methods of tables 3 and 4 on CIFAR-100; the paper's points, hollow, at its scale"
     rows = {r.method: r for r in get_rows('3,4') if r.data=='cifar100'}.values()
-    ours = [dict(method=r.method, clean=o['clean'], robust=o['robust']) for r in rows if (o := found(r, scale, root))]
-    paper = pd.DataFrame([dict(method=r.method, clean=r.clean, robust=r.robust) for r in rows]) if scale=='paper' else None
-    return plot_tradeoff(pd.DataFrame(ours), paper, title=_subtitle(scale)) if ours else None
+    def points(numbers):
+        return pd.DataFrame([dict(method=r.method, clean=o['clean'], robust=o['robust'])
+                             for r,o in numbers if o])
+    ours = points([(r, found(r, scale, root)) for r in rows])
+    if ours.empty: return None
+    paper = points([(r, vars(r)) for r in rows]) if scales[scale].full else None
+    return plot_tradeoff(ours, paper, title=_subtitle(scale))
+
+def _white_box():
+    "The rows of CIFAR-100 under PGD-20, by method"
+    return {r.method: r for r in get_rows('4,5') if (r.data,r.attack)==('cifar100','pgd20')}
 
 def black_box_figure(scale:str='tiny', root:str|Path='runs/paper') -> Figure|None:
     "Figure 5: white-box and black-box accuracy on CIFAR-100 (table 7)"
-    white = {r.method: found(r, scale, root) for r in get_rows('4,5') if (r.data,r.attack)==('cifar100','pgd20')}
-    ours = [(r,found(r, scale, root)) for r in get_rows('7') if r.data=='cifar100']
-    bars = [dict(method=r.method, source=r.source, white_box=white[r.method]['robust'], black_box=o['robust']) for r,o in ours if o and white[r.method]]
+    bars = []
+    for r in get_rows('7'):
+        if r.data!='cifar100': continue
+        white,black = found(_white_box()[r.method], scale, root), found(r, scale, root)
+        if white and black:
+            bars.append(dict(method=r.method, source=r.source,
+                             white_box=white['robust'], black_box=black['robust']))
     return plot_black_box(pd.DataFrame(bars), title=_subtitle(scale)) if bars else None
 
 def _subtitle(scale): return f'{scale} scale: {scales[scale].about}'
 
 # %% ../nbs/76_report.ipynb #8c19c815
-def _models(methods, scale, root):
-    "The trained models of `methods` on CIFAR-100 or what stands for it, and their settings; none unless all are there"
-    settings = {m: row_settings(m, 'cifar100', scale) for m in methods}
-    files = {m: model_folder(s, scale, root)/'best.safetensors' for m,s in settings.items()}
-    return {m: load_robust(f) for m,f in files.items()} if all(f.exists() for f in files.values()) else {}, settings[methods[0]]
+def _runs(methods, scale, root) -> dict[str,PaperRun]:
+    "The runs of `methods` on CIFAR-100 or what stands for it; none unless all are finished"
+    runs = {m: _white_box()[m].run(scale, root, progress=False) for m in methods}
+    done = all(run.finished and run.best.exists() for run in runs.values())
+    return runs if done else {}
 
-def model_figures(scale:str='tiny', root:str|Path='runs/paper', n:int=500) -> dict[str,Figure]:
-    "Figures 3 and 4, adversarial examples, and confusion under attack, on `n` test images; those whose models exist"
-    models,s = _models(('TRADES (α=6)','LBGAT+TRADES (α=0)'), scale, root)
-    if not models: return {}
-    dl = make_dls(s).test
+def _ready(runs):
+    "The test part and the models. Raises `InputError` if a run was started with other data."
+    for run in runs.values(): run.check_data()
+    test = next(iter(runs.values())).dls.test
+    return test, {m: load_robust(run.best).to(test.device) for m,run in runs.items()}
+
+def model_figures(
+    scale:str='tiny', # A key of `scales`
+    root:str|Path='runs/paper', # Where the models are kept
+    n:int=500,        # Test images
+) -> dict[str,Figure]: # None unless the models are there
+    "Figures 3 and 4, adversarial examples, and confusion under attack"
+    runs = _runs((_trades,_zero), scale, root)
+    if not runs: return {}
+    dl,models = _ready(runs)
     test,device = dl.dataset.part(min(n, len(dl.dataset))), dl.device
-    x,y,attack = test.x.to(device)/255, test.y.to(device), pgd20(s.eps)
-    for m in models.values(): m.to(device)
-    lbgat = models['LBGAT+TRADES (α=0)']
-    logits = {f'figure-{k}': plot_logits(models, x, y, attack, classes=min(c, test.c)) for k,c in ((3,5),(4,20))}
-    return {**logits, 'examples': plot_examples(lbgat, x[:6], y[:6], attack, test.vocab), 'confusion': plot_confusion(lbgat, x, y, attack, test.vocab)}
+    x,y,attack = test.x.to(device)/255, test.y.to(device), pgd20(runs[_zero].settings.eps)
+    lbgat = models[_zero]
+    return {'figure-3': plot_logits(models, x, y, attack, classes=min(5, test.c)),
+            'figure-4': plot_logits(models, x, y, attack, classes=min(20, test.c)),
+            'examples': plot_examples(lbgat, x[:6], y[:6], attack, test.vocab),
+            'confusion': plot_confusion(lbgat, x, y, attack, test.vocab)}
 
 # %% ../nbs/76_report.ipynb #e047e881
-def eps_figure(scale:str='tiny', root:str|Path='runs/paper', progress:bool=True) -> Figure|None:
-    "Accuracy under PGD-20 against ε for natural training, TRADES and LBGAT; the records are kept with the models"
-    methods = ('Natural','TRADES (α=6)','LBGAT+TRADES (α=0)','LBGAT+TRADES (α=6)')
-    models,s = _models(methods, scale, root)
-    if not models: return None
-    test,radii = make_dls(s).test, [s.eps*k/4 for k in (1,2,3,4,6,8)]
-    def points(method, model):
-        folder = model_folder(row_settings(method, 'cifar100', scale), scale, root)
-        records = evaluate(model.to(test.device), test, radii, ('clean','pgd20'), scales[scale].n, part='test', folder=folder, progress=progress, title='best')
-        return [dict(model=method, eps=r['eps'], accuracy=100*r['accuracy'], lo=100*r['ci95'][0], hi=100*r['ci95'][1]) for r in records]
-    return plot_eps(pd.DataFrame([o for item in models.items() for o in points(*item)]), s.eps, title=_subtitle(scale))
+def eps_figure(
+    scale:str='tiny', # A key of `scales`
+    root:str|Path='runs/paper', # Where the models are kept, and the records
+    progress:bool=True, # Show progress bars?
+) -> Figure|None:     # None unless the models are there
+    "Accuracy under PGD-20 against ε for natural training, TRADES and LBGAT"
+    runs = _runs(('Natural',_trades,_zero,_six), scale, root)
+    if not runs: return None
+    test,models = _ready(runs)
+    eps = runs[_zero].settings.eps
+    points = []
+    for method,run in runs.items():
+        records = evaluate(models[method], test, [eps*k/4 for k in (1,2,3,4,6,8)],
+                           ('clean','pgd20'), scales[scale].n, part='test', title='best',
+                           folder=run.folder, progress=progress)
+        points += [dict(model=method, eps=r['eps'], accuracy=100*r['accuracy'],
+                        lo=100*r['ci95'][0], hi=100*r['ci95'][1]) for r in records]
+    return plot_eps(pd.DataFrame(points), eps, title=_subtitle(scale))
 
 def curves_figure(scale:str='tiny', root:str|Path='runs/paper') -> Figure|None:
     "Training curves of LBGAT+TRADES (α=0)"
-    log = model_folder(row_settings('LBGAT+TRADES (α=0)', 'cifar100', scale), scale, root)/'log.csv'
-    return plot_curves(log, f'LBGAT+TRADES (α=0), {_subtitle(scale)}') if log.exists() else None
+    log = _white_box()[_zero].run(scale, root).folder/'log.csv'
+    return plot_curves(log, f'{_zero}, {_subtitle(scale)}') if log.exists() else None
 
 # %% ../nbs/76_report.ipynb #86855af7
-_captions = {1:'Ablation: what guides', 2:'Ablation: one network with separate batch norm', 3:'BGAT and LBGAT against vanilla adversarial training',
-             4:'Combined with ALP and TRADES', 5:'White-box attacks', 6:'Tiny ImageNet', 7:'Black-box attacks', 8:'AutoAttack on CIFAR-100, with others', 9:'AutoAttack on CIFAR-10, with others'}
+_captions = {
+    1: 'Ablation: what guides',
+    2: 'Ablation: one network with separate batch norm',
+    3: 'BGAT and LBGAT against vanilla adversarial training',
+    4: 'Combined with ALP and TRADES',
+    5: 'White-box attacks',
+    6: 'Tiny ImageNet',
+    7: 'Black-box attacks',
+    8: 'AutoAttack on CIFAR-100, with others',
+    9: 'AutoAttack on CIFAR-10, with others'}
 
 def _markdown(table):
     rows = [table.columns, ['---']*len(table.columns), *table.values]
@@ -145,23 +193,37 @@ def _markdown(table):
 
 def _sections(scale, root):
     "Title and table of each section of the report"
-    for k,caption in _captions.items(): yield f'Table {k}. {caption}', paper_table(str(k), scale, root).reset_index()
+    for k,caption in _captions.items():
+        yield f'Table {k}. {caption}', paper_table(str(k), scale, root).reset_index()
     yield "The paper's comparisons, with McNemar's test", comparisons(scale, root)
 
 def _figures(scale, root, progress):
-    figures = {'figure-1':tradeoff_figure(scale, root), 'figure-5':black_box_figure(scale, root), **model_figures(scale, root),
-             'eps':eps_figure(scale, root, progress), 'curves':curves_figure(scale, root)}
+    figures = {'figure-1': tradeoff_figure(scale, root),
+               'figure-5': black_box_figure(scale, root),
+               **model_figures(scale, root),
+               'eps': eps_figure(scale, root, progress),
+               'curves': curves_figure(scale, root)}
     return {k:v for k,v in figures.items() if v}
 
 # %% ../nbs/76_report.ipynb #ab208d9b
-_about = """Accuracies in per cent; ours with half of the 95 % interval, or of several runs, and the number of test images (clean, attacked). An empty cell was not run.
+_about = """Accuracies in per cent; ours with half of the 95 % interval, or of several runs,
+and the number of test images (clean, attacked). An empty cell has no result: nothing was run,
+or what was evaluated are other weights, other images or another way to count.
 Numbers of a smaller scale compare with one another, not with the paper's."""
 
-_page = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
-<style>body{{font:16px/1.5 sans-serif;max-width:70em;margin:auto;padding:1em}} div{{overflow-x:auto}} img{{max-width:100%}}
-table{{border-collapse:collapse;font-size:14px}} td,th{{padding:.2em .7em;text-align:left;border-bottom:1px solid #ddd}}</style>
+_page = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{title}</title>
+<style>
+body{{font:16px/1.5 sans-serif;max-width:70em;margin:auto;padding:1em}}
+div{{overflow-x:auto}} img{{max-width:100%}} table{{border-collapse:collapse;font-size:14px}}
+td,th{{padding:.2em .7em;text-align:left;border-bottom:1px solid #ddd}}
+</style>
 <h1>{title}</h1><p>{about}</p>{body}</html>
 """
+
+def _write(file, text):
+    with atomic(file) as f: f.write_text(text)
 
 def write_report(
     scale:str='tiny', # A key of `scales`
@@ -172,11 +234,16 @@ def write_report(
     "Write the paper's tables and figures with ours beside them"
     out,title = Path(out), f"The paper's tables beside ours. {_subtitle(scale).capitalize()}"
     figures,tables = _figures(scale, root, progress), list(_sections(scale, root))
+    md,page = [f'# {title}', _about], []
+    for name,table in tables:
+        md.append(f'## {name}\n\n{_markdown(table)}')
+        page.append(f'<h2>{name}</h2><div>{table.to_html(index=False, border=0)}</div>')
     for name,fig in figures.items():
-        with atomic(out/f'{name}.png') as f: fig.savefig(f, format='png', dpi=150, bbox_inches='tight')
+        with atomic(out/f'{name}.png') as f:
+            fig.savefig(f, format='png', dpi=150, bbox_inches='tight')
         plt.close(fig)
-    md = [f'## {name}\n\n{_markdown(t)}' for name,t in tables] + [f'## {name}\n\n![{name}]({name}.png)' for name in figures]
-    page = [f'<h2>{name}</h2><div>{t.to_html(index=False, border=0)}</div>' for name,t in tables] + [f'<h2>{name}</h2><img src="{name}.png" alt="{name}">' for name in figures]
-    with atomic(out/'report.html') as f: f.write_text(_page.format(title=title, about=_about, body=''.join(page)))
-    with atomic(out/'report.md') as f: f.write_text('\n\n'.join([f'# {title}', _about, *md])+'\n')
+        md.append(f'## {name}\n\n![{name}]({name}.png)')
+        page.append(f'<h2>{name}</h2><img src="{name}.png" alt="{name}">')
+    _write(out/'report.html', _page.format(title=title, about=_about, body=''.join(page)))
+    _write(out/'report.md', '\n\n'.join(md)+'\n')
     return out/'report.md'
