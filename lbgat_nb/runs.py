@@ -438,7 +438,8 @@ class Run:
     @property
     def about(self) -> dict:
         "What has to be the same wherever this run goes on"
-        where = ('data','device','epochs','natural_weights')
+        where = ['data','device','epochs','natural_weights']
+        if not self.objective.needs_natural: where.append('natural')
         return dict({k:v for k,v in asdict(self.settings).items() if k not in where}, fingerprint=self.dls.fingerprint)
 
     def restore(self, learn):
