@@ -6,22 +6,11 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/cli.html.md"""
 
 # %% ../nbs/77_cli.ipynb #75c6a4de
 from __future__ import annotations
-import itertools, sys
-from contextlib import contextmanager
-from dataclasses import asdict
+import itertools, shlex, sys
+from contextlib import contextmanager, suppress
 from pathlib import Path
-import torch
 from fastcore.script import call_parse, store_true
-from .core import InputError
-from .datasets import datasets
-from .records import results_table
-from .evaluate import evaluate
-from .methods import get_objective, methods_table
-from .paper import found, get_rows, row_settings, run_row, scales
-from .report import comparisons, paper_table, write_report
-from .runs import finish_run, make_dls, make_settings, read_settings, Settings, train_run
-from .sanity import read_checks, sanity
-from .weights import load_robust, read_header
+
 
 # %% auto #0
 __all__ = ['friendly_errors', 'few_threads', 'lbgat_train', 'lbgat_eval', 'lbgat_reproduce', 'lbgat_report']
@@ -29,60 +18,117 @@ __all__ = ['friendly_errors', 'few_threads', 'lbgat_train', 'lbgat_eval', 'lbgat
 # %% ../nbs/77_cli.ipynb #b5e5e8d1
 @contextmanager
 def friendly_errors(
-    how_to_go_on:str='', # What to say after Ctrl-C
+    how_to_go_on:str='', # What to say after Ctrl-C, where the interrupt itself says nothing
 ):
     "Turns `InputError` into one line and exit code 2, and Ctrl-C into one line and exit code 130"
     try: yield
-    except InputError as e: message,code = str(e).splitlines()[-1].strip(), 2
-    except OSError as e:    message,code = f'{e.strerror or e}: {e.filename or ""}'.rstrip(': '), 2
-    except KeyboardInterrupt: message,code = f'interrupted. {how_to_go_on}', 130
+    except ValueError as e:
+        from lbgat_nb.core import InputError
+        if not isinstance(e, InputError): raise
+        message,code = str(e), 2
+    except OSError as e: message,code = f'{e.strerror or e}: {e.filename or ""}'.rstrip(': '), 2
+    except RuntimeError as e:
+        if type(e).__name__!='OutOfMemoryError': raise
+        message,code = 'the memory of the device is used up: choose a smaller --bs, or a smaller network', 2
+    except KeyboardInterrupt as e:
+        message,code = f'interrupted. {str(e) or how_to_go_on}', 130
     else: return
     print(f'{Path(sys.argv[0]).stem}: {message}', file=sys.stderr)
     sys.exit(code)
 
+
 # %% ../nbs/77_cli.ipynb #639cb171
 def _free_folder(data):
-    "The first folder `runs/<data>-<k>` that does not exist"
-    return next(f for k in itertools.count(1) if not (f := Path('runs')/f'{Path(data).name}-{k}').exists())
+    "Make the first folder `runs/<data>-<k>` that does not exist"
+    home = Path('runs')
+    home.mkdir(exist_ok=True)
+    for k in itertools.count(1):
+        with suppress(FileExistsError):
+            (folder := home/f'{Path(data).absolute().name}-{k}').mkdir()
+            return folder
 
-def _same_settings(stored, given):
-    "Raises `InputError` if an option contradicts the settings of the run that is to go on"
-    differ = [f'{k} {given[k]} (the run has {v})' for k,v in asdict(stored).items() if given.get(k) not in (None, v)]
-    if differ: raise InputError(f"The run was started with other settings: {', '.join(differ)}; leave them out, or start a run in another folder")
+@contextmanager
+def _run_folder(run, data):
+    "The folder called `run`, or a free one, which is gone at the end if nothing was written to it; Ctrl-C says how to go on"
+    folder = Path(run) if run is not None else _free_folder(data or 'digits')
+    try: yield folder
+    except KeyboardInterrupt:
+        if not (folder/'settings.json').exists(): raise
+        raise KeyboardInterrupt(f'Go on with: lbgat_train --run {shlex.quote(str(folder))} --resume') from None
+    finally:
+        if run is None:
+            with suppress(OSError):   # it is not empty
+                folder.rmdir()
+                folder.parent.rmdir()
+
+
+# %% ../nbs/77_cli.ipynb #2ec13ab5
+def _asked_run(folder, given, resume, **kwargs):
+    "The run in `folder` as the options want it, and whether it goes on. Raises `InputError` if they contradict its settings."
+    from dataclasses import replace
+    from lbgat_nb.runs import make_settings, read_settings, Run
+    if resume and folder.is_dir() and all(o.name.startswith('.') for o in folder.iterdir()):
+        print(f'note       nothing was done in {folder} yet: the run starts, with the options given here')
+        resume = False
+    if not resume: return Run(make_settings(**given), folder, **kwargs), False
+    run = Run(replace(read_settings(folder), **given), folder, **kwargs)
+    run.check_settings()
+    return run, True
 
 def few_threads(dls):
     "One thread where images are tiny: more would mostly wait for each other, and results would depend on their number"
+    import torch
     if dls.device.type=='cpu' and dls.train_ds.x.shape[-1]<16: torch.set_num_threads(1)
 
 def _print_methods():
+    from lbgat_nb.methods import methods_table
     table = methods_table().reset_index(names='method')
-    for row in [table.columns, *table.values]: print('  '.join(cell.ljust(table[c].str.len().max()) for c,cell in zip(table, row)).rstrip())
+    for row in [table.columns, *table.values]:
+        print('  '.join(cell.ljust(table[c].str.len().max()) for c,cell in zip(table, row)).rstrip())
 
-def _describe(s, dls, folder):
+
+# %% ../nbs/77_cli.ipynb #af32d834
+def _describe(run):
     "What a run is about to do, for the eye"
+    s,dls = run.settings,run.dls
     image = '×'.join(map(str, dls.train_ds.x.shape[1:]))
-    natural = ', with separate batch norm for clean images' if s.shared else f', natural {s.natural}' if get_objective(s.method).needs_natural else ''
+    natural = ', with separate batch norm for clean images' if s.shared else f', natural {s.natural}' if run.objective.needs_natural else ''
     print(f'data       {dls.train_ds.name}: {len(dls.train_ds)} training, {len(dls.valid_ds)} validation and {len(dls.test_ds)} test images of {image}, {dls.c} classes\n'
           f'networks   robust {s.robust}{natural}\n'
           f'training   {s.epochs} epochs, batch size {s.bs}, {s.precision} on {dls.device}, seed {s.seed}\n'
-          f'folder     {folder}')
+          f'folder     {run.folder}')
 
-# %% ../nbs/77_cli.ipynb #f03ccd33
 def _say_checks(checks):
     "The checks against masked gradients in one line, and those that failed"
     failed = checks[~checks['passed'].astype(bool)]
     said = [f"  {name} ({must}): {seen}" for name,(must,_,seen) in zip(failed.index, failed.values)]
     return '\n'.join([f"checks against masked gradients: {len(checks)-len(failed)} of {len(checks)} passed", *said])
 
-def _train(s, folder, resume, no_eval, no_baseline, n_autoattack, progress, download):
-    dls = make_dls(s, download)
-    few_threads(dls)
-    _describe(s, dls, folder)
-    train_run(s, folder, dls, resume=resume, progress=progress)
-    if no_eval: return
-    n = min(n_autoattack or 1000, len(dls.test_ds))
-    records = finish_run(folder, dls, n_autoattack=n, baseline=not no_baseline, progress=progress)
-    print(f'\n{results_table(records)}\n\n{_say_checks(read_checks(folder))}\n\nResults, weights and curves are in {folder}')
+
+# %% ../nbs/77_cli.ipynb #f03ccd33
+def _chosen(attacks, n_autoattack, total):
+    "The attacks that the text `attacks` names, and the number of images for AutoAttack; 0 leaves it out"
+    from lbgat_nb.core import InputError
+    names = [o.strip() for o in attacks.split(',')]
+    if n_autoattack==0: names = [o for o in names if o in ('clean','fgsm','pgd20','cw20')]
+    if n_autoattack is not None and n_autoattack<0:
+        raise InputError(f"--n-autoattack is a number of images, not {n_autoattack}: use 0 for none")
+    if not any(names): raise InputError("There is no attack to evaluate: name some with --attacks, such as clean,pgd20")
+    return tuple(names), min(1000 if n_autoattack is None else n_autoattack, total) or None
+
+def _train(run, resume, evaluation):
+    from lbgat_nb.records import results_table
+    from lbgat_nb.sanity import read_checks
+    few_threads(run.dls)
+    if evaluation: attacks,n = _chosen(evaluation['attacks'], evaluation['n_autoattack'], len(run.dls.test_ds))
+    _describe(run)
+    run.train(resume)
+    if not evaluation: return
+    records = run.evaluate(attacks, n_autoattack=n, baseline=evaluation['baseline'])
+    print(f'\n{results_table(records)}')
+    if set(attacks)!={'clean'}: print(f'\n{_say_checks(read_checks(run.folder))}')
+    print(f'\nResults, weights and curves are in {run.folder}')
+
 
 # %% ../nbs/77_cli.ipynb #31662789
 @call_parse
@@ -104,7 +150,7 @@ def lbgat_train(
     first:float=None,   # factor on the learning rate of the first epoch (default: 0.2)
     size:int=None,      # side to which the images of a folder are resized (default: they all have one size)
     n_train:int=None,   # training images to use, always the same ones for the same number (default: all)
-    valid_pct:float=None, # part of the training images held out to choose the best epoch by (default: 0.1)
+    valid_pct:float=None, # part of the training images held out to choose the best epoch by (default: 0.1; 0: train on all images, and choose by some of them)
     seed:int=None,      # of the split, the order of batches, the weights and all noise (default: 0)
     precision:str=None, # fp32, bf16 or fp16 (default: fp32)
     device:str=None,    # cpu, cuda, ... (default: a GPU if there is one)
@@ -112,40 +158,118 @@ def lbgat_train(
     resume:store_true=False,      # go on with the run in the folder given by --run
     no_eval:store_true=False,     # train only
     no_baseline:store_true=False, # leave out the undefended network that is trained for comparison
-    n_autoattack:int=None,        # test images for AutoAttack (default: 1000, or all if there are fewer)
+    attacks:str='clean,pgd20,cw20,autoattack', # what to evaluate, as for lbgat_eval
+    n_autoattack:int=None,        # test images for AutoAttack (default: 1000, or all if there are fewer; 0: no AutoAttack)
     quiet:store_true=False,       # no progress bars and no line an epoch
     list_methods:store_true=False, # print the table of methods and do nothing else
 ):
     "Train a robust classifier by LBGAT and evaluate it: clean, PGD-20, CW-20, AutoAttack, beside an undefended network"
-    given = {k:v for k,v in locals().items() if k in Settings.__dataclass_fields__ and v is not False}
-    if list_methods: return _print_methods()
-    folder = Path(run) if run else _free_folder(data or 'digits')
-    with friendly_errors(f'Go on with: lbgat_train --run {folder} --resume'):
-        if resume and not run: raise InputError("--resume needs the folder of the run: add --run FOLDER")
-        s = read_settings(folder) if resume else make_settings(**given)
-        if resume: _same_settings(s, given)
-        _train(s, folder, resume, no_eval, no_baseline, n_autoattack, not quiet, download)
+    options = dict(locals())
+    with friendly_errors('Nothing was done yet: the same command starts it'):
+        if list_methods: return _print_methods()
+        from lbgat_nb.core import InputError
+        from lbgat_nb.runs import Settings
+        given = {k:v for k,v in options.items() if k in Settings.__dataclass_fields__ and v is not None and v is not False}
+        evaluation = None if no_eval else dict(attacks=attacks, n_autoattack=n_autoattack, baseline=not no_baseline)
+        if resume and run is None: raise InputError("--resume needs the folder of the run: add --run FOLDER")
+        with _run_folder(run, data) as folder:
+            asked,resume = _asked_run(folder, given, resume, progress=not quiet, download=download)
+            _train(asked, resume, evaluation)
+
 
 # %% ../nbs/77_cli.ipynb #ac5643fa
-def _target(path, weights, data, device):
-    "The weights file, its header and the settings of the data, for a run's folder or a weights file"
-    path = Path(path)
-    file = path/f'{weights}.safetensors' if path.is_dir() else path
-    s = read_settings(path) if path.is_dir() else make_settings(data=data or _data_of(file))
-    if data: s.data = data
-    s.device = device
-    return file, read_header(file), s
+def _header(target, weights):
+    "The weights file that is meant, and its header"
+    from lbgat_nb.core import InputError
+    from lbgat_nb.weights import read_header
+    if weights not in ('best','last'): raise InputError(f"--weights is best or last, not {weights}")
+    file = target/f'{weights}.safetensors' if target.is_dir() else target
+    return file, read_header(file)
 
-def _undefended(target, dls):
-    "The undefended network of a run, if it has one"
-    file = Path(target)/'undefended'/'best.safetensors'
-    return load_robust(file).to(dls.device) if file.is_file() else None
+def _image_size(data, header):
+    "The size to which images are brought: that of the training, where the data have no size of their own"
+    from lbgat_nb.datasets import datasets, recognise
+    name = data if data in datasets else Path(data).expanduser().is_dir() and recognise(Path(data).expanduser())
+    if not header.get('size') or name in ('digits','cifar10','cifar100'): return None
+    h,w = header['size']
+    return h if h==w else (h,w)
 
-def _data_of(file):
-    if (name := read_header(file).get('data')) in datasets: return name
-    raise InputError(f"{file} was trained on {name}: say where it is with --data FOLDER")
+def _test_data(target, header, data, device, download):
+    "The data to evaluate on: those that are named, else those of the run, else those that the header names"
+    from lbgat_nb.core import InputError
+    from lbgat_nb.datasets import datasets, get_dls
+    from lbgat_nb.runs import check_device, Run
+    if target.is_dir() and data is None:
+        run = Run.open(target, download=download)
+        run.settings.device = device
+        run.check_data()
+        return run.dls
+    name = data or header.get('data')
+    if data is None and name not in datasets:
+        raise InputError(f"{target} was trained on {name}: say where it is with --data FOLDER")
+    return get_dls(name, size=_image_size(name, header), download=download, device=check_device(device))
+
 
 # %% ../nbs/77_cli.ipynb #3d7993f4
+def _test_loader(dls, header):
+    "The test images, with labels in the order of the network's classes. Raises `InputError` if they are not for this network."
+    import torch
+    from lbgat_nb.core import InputError
+    from lbgat_nb.data import ImageTensors
+    ds,vocab = dls.test_ds,header.get('vocab') or list(dls.vocab)
+    trained,given = (header['c_in'], *header.get('size', ds.x.shape[2:])),tuple(ds.x.shape[1:])
+    if given!=trained:
+        raise InputError(f"The network was trained on images of {'×'.join(map(str, trained))}, these are {'×'.join(map(str, given))}: "
+                         "name its data with --data")
+    if len(vocab)!=header['n_out'] or (unknown := set(ds.vocab)-set(vocab)):
+        raise InputError(f"The network knows {header['n_out']} classes ({', '.join(vocab[:3])}, ...), and not "
+                         f"{', '.join(sorted(unknown)[:3])}: name its data with --data")
+    if list(ds.vocab)==vocab: return dls.test
+    index = torch.tensor([vocab.index(o) for o in ds.vocab])
+    return dls.test.new(ImageTensors(ds.x, index[ds.y], vocab, ds.name))
+
+
+# %% ../nbs/77_cli.ipynb #8d107d6a
+def _undefended(target, dls):
+    "The undefended network of a run, if it has one"
+    from lbgat_nb.weights import load_robust
+    file = target/'undefended'/'best.safetensors'
+    return load_robust(file).to(dls.device) if file.is_file() else None
+
+def _count(n, total):
+    "The number of images to evaluate. Raises `InputError` where there aren't as many."
+    from lbgat_nb.core import InputError
+    if n is None: return total
+    if not 1<=n<=total: raise InputError(f"--n {n} is no number of test images to evaluate: use 1 to {total}, or leave it out")
+    return n
+
+def _eval(target, weights, data, download, eps, attacks, n, n_autoattack, seed, device, progress):
+    from lbgat_nb.core import check_seed
+    from lbgat_nb.evaluate import evaluate
+    from lbgat_nb.records import results_table
+    from lbgat_nb.runs import make_settings
+    from lbgat_nb.sanity import sanity
+    from lbgat_nb.weights import load_robust
+    file,header = _header(target, weights)
+    dls = _test_data(target, header, data, device, download)
+    few_threads(dls)
+    test = _test_loader(dls, header)
+    if eps is None: eps = header.get('eps') or make_settings(data=dls.train_ds.name).eps
+    n = _count(n, len(test.dataset))
+    attacks,n_aa = _chosen(attacks, n_autoattack, n)
+    about = f' ({n_aa} for AutoAttack)' if n_aa else ''
+    print(f"weights    {file}: {header['model']}, {header.get('method')}, epoch {header.get('epoch')}\n"
+          f"data       {dls.train_ds.name}, {n} test images{about}\neps        {eps:g} of the pixel range [0,1]")
+    title = f"{header.get('method')}{'' if weights=='best' else f' ({weights})'}"
+    check_seed(seed)
+    ask = dict(eps=eps, seed=seed, part='test', progress=progress, **(dict(folder=target, title=title) if target.is_dir() else {}))
+    model = load_robust(file).to(dls.device)
+    print(f'\n{results_table(evaluate(model, test, attacks=attacks, n=n, n_autoattack=n_aa, **ask))}')
+    if set(attacks)=={'clean'}: return
+    print(f'\n{_say_checks(sanity(model, test, source=_undefended(target, dls), n=min(n, 128), **ask))}')
+
+
+# %% ../nbs/77_cli.ipynb #c3238040
 @call_parse
 def lbgat_eval(
     target:str,         # a run's folder, or a weights file (.safetensors)
@@ -155,35 +279,26 @@ def lbgat_eval(
     eps:float=None,     # radius of the l∞ ball, pixels being in [0,1] (default: that of the training, or if the file doesn't say, of its data)
     attacks:str='clean,pgd20,cw20,autoattack', # what to evaluate, of clean, fgsm, pgd20, cw20, autoattack, autoattack-plus, autoattack-rand, apgd-ce, apgd-dlr, apgd-t, fab, fab-t, square
     n:int=None,         # test images (default: all)
-    n_autoattack:int=None, # test images for AutoAttack (default: 1000, or all if there are fewer)
+    n_autoattack:int=None, # test images for AutoAttack (default: 1000, or all if there are fewer; 0: no AutoAttack)
     seed:int=0,         # of the choice of images and all noise
     device:str=None,    # cpu, cuda, ... (default: a GPU if there is one)
     quiet:store_true=False, # no progress bars
 ):
     "Evaluate the weights of a run, or a weights file, on the test images; a run keeps the records in its results.json, and what is there is read"
     with friendly_errors('The same command starts it again, that of a run where it was'):
-        file,header,s = _target(target, weights, data, device)
-        dls = make_dls(s, download)
-        few_threads(dls)
-        eps = header.get('eps', s.eps) if eps is None else eps
-        n = n or len(dls.test_ds)
-        n_aa = min(n_autoattack or 1000, n)
-        print(f"weights    {file}: {header['model']}, {header.get('method')}, epoch {header.get('epoch')}\n"
-              f"data       {dls.train_ds.name}, {n} test images ({n_aa} for AutoAttack)\neps        {eps:g} of the pixel range [0,1]")
-        keep = dict(folder=target, title=header['method'] + f' ({weights})'*(weights!='best')) if Path(target).is_dir() else {}
-        ask,attacks = dict(eps=eps, seed=seed, part='test', progress=not quiet), tuple(attacks.split(','))
-        model = load_robust(file).to(dls.device)
-        print(f'\n{results_table(evaluate(model, dls.test, attacks=attacks, n=n, n_autoattack=n_aa, **ask, **keep))}')
-        if set(attacks)!={'clean'}: print(f'\n{_say_checks(sanity(model, dls.test, source=_undefended(target, dls), n=min(n, 128), **ask, **keep))}')
+        _eval(Path(target), weights, data, download, eps, attacks, n, n_autoattack, seed, device, not quiet)
+
 
 # %% ../nbs/78_reproduce.ipynb #d0c9d54c
 def _check_scale(scale):
+    from lbgat_nb.core import InputError
     from lbgat_nb.paper import scales
     if scale not in scales:
         raise InputError(f"There is no scale {scale!r}: "
                          f"use {', '.join(f'{k} ({v.about})' for k,v in scales.items())}")
 
 def _run(which, scale, root, progress, download):
+    from lbgat_nb.core import InputError
     from lbgat_nb.paper import get_rows, run_row
     todo = [r for r in get_rows(which) if not r.reference]
     if not todo:
@@ -206,6 +321,7 @@ def lbgat_reproduce(
 ):
     "Train and evaluate rows of the paper's tables, or list them"
     with friendly_errors('Nothing was lost: the same command goes on'):
+        from lbgat_nb.core import InputError
         from lbgat_nb.paper import scales
         from lbgat_nb.report import paper_table
         _check_scale(scale)

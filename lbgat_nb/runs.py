@@ -7,6 +7,7 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/runs.html.md"""
 # %% ../nbs/74_runs.ipynb #9dea465d
 from __future__ import annotations
 import json, math, sys, time
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from itertools import combinations
@@ -15,14 +16,15 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import torch
 from torch import nn
-from .core import atomic, eval_mode, generator, InputError, plain
+from .core import (
+    atomic, check_eps, check_seed, eval_mode, generator, InputError, locked, plain, sweep)
 from .datasets import get_dls
 from .evaluate import evaluate, versions
 from .networks import create_model, Ensemble, split_name
 from .adversarial import AdversarialTraining, Objective, RobustAccuracy
 from .methods import get_objective
 from .figures import plot_curves
-from .precision import DeviceMixedPrecision
+from .precision import DeviceMixedPrecision   # a Learner's half precision, on any device
 from .sanity import sanity
 from .separate_bn import by_input, separate_bn
 from .weights import load_robust, load_weights, save_robust
@@ -38,7 +40,7 @@ from fastprogress.core import IN_NOTEBOOK
 # %% auto #0
 __all__ = ['digits_settings', 'Settings', 'run_objective', 'check_settings', 'make_settings', 'check_device', 'make_dls',
            'fitting_model', 'member_names', 'weights_files', 'RunLog', 'KeyedNoise', 'read_settings', 'read_state',
-           'Run', 'train_run', 'finish_run']
+           'Run']
 
 # %% ../nbs/74_runs.ipynb #29c61b70
 @dataclass
@@ -93,7 +95,9 @@ def check_settings(
 ) -> Settings:  # The same
     "Raises `InputError` for a value that makes no sense, wherever the settings come from."
     for f in fields(s): _check_type(f.name, f.type, getattr(s, f.name))
-    for k in ('eps','lr','first','alpha','beta'):
+    check_eps(s.eps)
+    check_seed(s.seed)
+    for k in ('lr','first','alpha','beta'):
         v = getattr(s, k)
         if v is not None and not (math.isfinite(v) and (v>0 or k in ('alpha','beta'))):
             raise InputError(f"{k} must be a positive number, not {v}")
@@ -401,6 +405,14 @@ class Run:
             raise InputError(f"The images or their split are not those that the run in {self.folder} was started with: "
                              "restore them, or start a new run in another folder")
 
+    @contextmanager
+    def alone(self):
+        "A block in which no other process trains or evaluates in the folder; `InputError` if one does already"
+        if not self.folder.resolve().name: raise InputError(f"A run needs a folder of its own: {self.folder} is none")
+        with locked(self.folder.resolve(), wait=False):
+            for o in (self.folder, self.folder/'sanity'): sweep(o)
+            yield
+
     def start(self):
         "Make the folder and write the settings. Raises `InputError` if there is something in it."
         if self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
@@ -417,13 +429,14 @@ class Run:
     ) -> Learner:          # After training
         "Train in the folder. Raises `InputError` if that holds something, or to `resume`, if it holds another run."
         self.networks()   # what cannot be made is refused before anything is written
-        if resume:
-            self.check_settings()
-            self.check_data()
-        else: self.start()
-        for guide in self.guides: guide.complete('which will guide')
-        learn = self.learner()
-        self.fit(learn, self.restore(learn) if resume else {})
+        with self.alone():
+            if resume:
+                self.check_settings()
+                self.check_data()
+            else: self.start()
+            for guide in self.guides: guide.complete('which will guide')
+            learn = self.learner()
+            self.fit(learn, self.restore(learn) if resume else {})
         return learn
 
     def complete(self,
@@ -480,13 +493,18 @@ class Run:
         baseline:bool=True,  # Train and evaluate an undefended network, too?
     ) -> list:               # The records that were asked for; those that the run has already are read
         "Evaluate the best weights and the undefended network; write `results.json` and `curves.png`, and warn of masked gradients"
-        s,test = self.settings,self.dls.test
         self.check_settings()
         self.check_data()
-        self.plot()
-        weights = {s.method: self.best}
-        if baseline and s.method!='natural':
-            weights['undefended'] = self.undefended.complete('undefended, for comparison').best
+        with self.alone():
+            self.plot()
+            weights = {self.settings.method: self.best}
+            if baseline and self.settings.method!='natural':
+                weights['undefended'] = self.undefended.complete('undefended, for comparison').best
+            return self._attack(weights, attacks, n, n_autoattack)
+
+    def _attack(self, weights, attacks, n, n_autoattack):
+        "Evaluate the networks in `weights`, a file for each title, and check the first for masked gradients"
+        s,test = self.settings,self.dls.test
         models = {title: load_robust(file).to(self.dls.device) for title,file in weights.items()}
         ask = dict(eps=s.eps, seed=s.seed, part='test', folder=self.folder, progress=self.progress)
         records = [r for title,model in models.items()
@@ -501,10 +519,4 @@ class Run:
         fig = plot_curves(self.folder/'log.csv', f'{s.method} on {Path(s.data).name}, ε = {s.eps:g}')
         with atomic(self.folder/'curves.png') as f: fig.savefig(f, format='png', dpi=150)
         plt.close(fig)
-
-
-# %% ../nbs/74_runs.ipynb #faf65194
-def train_run(s, folder, dls=None, resume=False, progress=True, verbose=True): return Run(s, folder, progress, verbose, dls=dls).train(resume)
-def finish_run(folder, dls=None, attacks=('clean','pgd20','cw20','autoattack'), n=None, n_autoattack=None, baseline=True, progress=True):
-    return Run.open(folder, progress=progress, dls=dls).evaluate(attacks, n, n_autoattack, baseline)
 
