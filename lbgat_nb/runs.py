@@ -24,7 +24,6 @@ from .networks import create_model, Ensemble, split_name
 from .adversarial import AdversarialTraining, Objective, RobustAccuracy
 from .methods import get_objective
 from .figures import plot_curves
-from .precision import DeviceMixedPrecision   # a Learner's half precision, on any device
 from .sanity import sanity
 from .separate_bn import by_input, separate_bn
 from .weights import load_robust, load_weights, save_robust
@@ -32,15 +31,14 @@ from fastai.callback.core import Callback
 from fastai.callback.progress import ProgressCallback
 from fastai.learner import Learner
 from fastai.metrics import accuracy
-from fastai.torch_core import default_device, no_random, rank_distrib, set_seed
+from fastai.torch_core import default_device, no_random
 from fastcore.basics import noop, store_attr
 from fastprogress.core import IN_NOTEBOOK
 
 
 # %% auto #0
 __all__ = ['digits_settings', 'Settings', 'run_objective', 'check_settings', 'make_settings', 'check_device', 'make_dls',
-           'fitting_model', 'member_names', 'weights_files', 'RunLog', 'KeyedNoise', 'read_settings', 'read_state',
-           'Run']
+           'fitting_model', 'member_names', 'weights_files', 'RunLog', 'read_settings', 'read_state', 'Run']
 
 # %% ../nbs/74_runs.ipynb #29c61b70
 @dataclass
@@ -246,13 +244,6 @@ class RunLog(Callback):
         opt['hypers'] = [dict(h) for h in opt['hypers']]
         return dict(about=self.about, model=self.model.state_dict(), opt=opt, rows=self.rows,
                     smooth=(smooth.count, plain(smooth.val)), scaler=self._scaler.state_dict() if self._scaler else {})
-
-
-# %% ../nbs/74_runs.ipynb #cbac4cdc
-class KeyedNoise(Callback):
-    "Starts the global random streams of each epoch from the seed and the number of the epoch"
-    def __init__(self, seed:int): store_attr()
-    def before_train(self): set_seed(generator(self.seed, 'forward', self.epoch, rank_distrib()).initial_seed())
 
 
 # %% ../nbs/74_runs.ipynb #ada1f5f8
@@ -482,9 +473,8 @@ class Run:
                      size=list(dls.train_ds.x.shape[2:]), seed=s.seed, epochs=s.epochs, versions=versions())
         if not (self.progress and (IN_NOTEBOOK or sys.stdout.isatty())): learn.remove_cb(ProgressCallback)
         if not self.progress: learn.logger = noop
-        cbs = [RunLog(self.folder, facts, monitor, self.about, state), KeyedNoise(s.seed)]
-        with no_random(s.seed, reproducible=False):
-            if done<s.epochs: learn.fit_steps(s.epochs, lr=s.lr, first=s.first, cbs=cbs, start_epoch=done)
+        log = RunLog(self.folder, facts, monitor, self.about, state)
+        if done<s.epochs: learn.fit_steps(s.epochs, lr=s.lr, first=s.first, cbs=log, start_epoch=done)
 
     def evaluate(self,
         attacks:tuple=('clean','pgd20','cw20','autoattack'), # What to evaluate, see `evaluate`
