@@ -204,6 +204,15 @@ def as_attack(
 # %% ../nbs/03_pgd.ipynb #ce1c594a
 def _l1_mean(t): return t.abs().flatten(1).mean(1)
 
+def _pull(gain, logits, x_adv):
+    "The gradient of the sum of gains with respect to the images"
+    return torch.autograd.grad(gain(logits).sum(), x_adv)[0]
+
+def _unit_pull(gain, logits, x_adv):
+    "The same for float16, each image's on a scale of its own: it starts at the logits with a largest entry of 1"
+    z = logits.detach().float().requires_grad_()
+    return torch.autograd.grad(logits, x_adv, _unit(_pull(gain, z, z), linf).to(logits.dtype))[0]
+
 class PGD(Attack):
     "Projected gradient descent; call it with a model, images and labels to get adversarial examples"
     counts = (*Attack.counts,'worst case')
@@ -255,10 +264,12 @@ class PGD(Attack):
         x_adv,velocity = self.start(x, self.eps, gen, self.norm).detach(),0
         for i in range(self.steps):
             x_adv.requires_grad_()
-            with torch.autocast(x.device.type, dtype=amp, enabled=amp is not None and i>0):
+            half = amp if i>0 else None
+            with torch.autocast(x.device.type, dtype=half, enabled=half is not None):
                 logits = model(x_adv)
                 check_logits(logits, len(x), finite=False)
-                grad, = torch.autograd.grad(gain(logits).sum(), x_adv)
+                pull = _unit_pull if half is torch.float16 else _pull
+                grad = pull(gain, logits, x_adv)
             x_adv = x_adv.detach()
             if watch: watch(x_adv, logits.detach())
             if self.momentum: grad = velocity = self.momentum*velocity + _unit(grad, _l1_mean)

@@ -10,13 +10,11 @@ import hashlib, math, operator, os, random, re, shutil, threading
 from contextlib import contextmanager, ExitStack
 from functools import partial
 from pathlib import Path
-from types import MethodType
 from typing import Iterable
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 try: import fcntl
 except ImportError: fcntl = None   # Windows
@@ -227,41 +225,16 @@ def eval_mode(
             for m,mode in modes: m.training = mode
 
 # %% ../nbs/60_core.ipynb #ecda1f68
-class _FrozenNorm(torch.autograd.Function):
-    "Batch norm in eval mode, with weights that take no gradient: its input is not kept. In float32 the bits are those of PyTorch's kernel for the CPU."
-    @staticmethod
-    def forward(x, mean, var, weight, bias, eps): return F.batch_norm(x, mean, var, weight, bias, eps=eps)
-
-    @staticmethod
-    def setup_context(ctx, inputs, output):
-        _,_,var,weight,_,ctx.eps = inputs
-        ctx.save_for_backward(var, weight)
-
-    @staticmethod
-    def backward(ctx, grad):
-        (var,weight),shape = ctx.saved_tensors,(-1,*[1]*(grad.ndim-2))
-        grad = grad*(1/(var.double()+ctx.eps).sqrt()).to(var.dtype).view(shape)
-        return grad if weight is None else grad*weight.view(shape), *[None]*5
-
-def _lean_norm(self, x):
-    "The `forward` of a batch norm in a frozen model"
-    lean = (x.numel()>=2**18 and x.is_cpu and x.requires_grad and torch.is_grad_enabled() and not self.training and self.running_var is not None
-            and x.dtype==self.running_var.dtype==torch.float32 and not any(p.requires_grad for p in self.parameters()))
-    return _FrozenNorm.apply(x, self.running_mean, self.running_var, self.weight, self.bias, self.eps) if lean else type(self).forward(self, x)
-
 @contextmanager
 def frozen(
     model:nn.Module, # Any module
 ):
-    "`model` with weights that take no gradient, and leaner batch norm, within the block; all is as before at the end, whatever happens. Other threads wait."
+    "`model` with weights that take no gradient within the block; all is as before at the end, whatever happens. Other threads wait."
     with _turn(model):
         learning = [p for p in model.parameters() if p.requires_grad]
-        norms = [m for m in model.modules() if type(m).forward is nn.BatchNorm2d.forward and 'forward' not in vars(m)]
         for p in learning: p.requires_grad_(False)
-        for m in norms: m.forward = MethodType(_lean_norm, m)
         try: yield model
         finally:
-            for m in norms: del m.forward
             for p in learning: p.requires_grad_()
 
 # %% ../nbs/60_core.ipynb #fd58ca55

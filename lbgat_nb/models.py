@@ -13,21 +13,55 @@ from fastcore.basics import store_attr
 from .core import InputError
 
 # %% auto #0
-__all__ = ['WideResNet', 'ResNet', 'wrn', 'wrn_34_10', 'wrn_34_20', 'resnet18', 'resnet18_lbgat', 'prefers_channels_last', 'BoundaryPair', 'pair_of']
+__all__ = ['BatchNorm', 'WideResNet', 'ResNet', 'wrn', 'wrn_34_10', 'wrn_34_20', 'resnet18', 'resnet18_lbgat', 'prefers_channels_last', 'BoundaryPair', 'pair_of']
+
+# %% ../nbs/02_models.ipynb #cd04b05a
+class _FrozenNorm(torch.autograd.Function):
+    "Batch norm in eval mode, with weights that take no gradient: its input is not kept"
+    @staticmethod
+    def forward(x, mean, var, weight, bias, eps):
+        return F.batch_norm(x, mean, var, weight, bias, eps=eps)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        _,_,var,weight,_,ctx.eps = inputs
+        ctx.save_for_backward(var, weight)
+
+    @staticmethod
+    def backward(ctx, grad):   # in float32 the bits are those of PyTorch's kernel for the CPU
+        (var,weight),shape = ctx.saved_tensors,(-1,*[1]*(grad.ndim-2))
+        grad = grad*(1/(var.double()+ctx.eps).sqrt()).to(var.dtype).view(shape)
+        return grad if weight is None else grad*weight.view(shape), *[None]*5
+
+class BatchNorm(nn.BatchNorm2d):
+    "PyTorch's batch norm, which keeps nothing of a large input on a CPU where its weights are frozen"
+    def forward(self, x):
+        if not self._lean(x): return super().forward(x)
+        return _FrozenNorm.apply(x, self.running_mean, self.running_var, self.weight, self.bias, self.eps)
+
+    def _lean(self, x):
+        large = x.is_cpu and x.numel()>=2**18
+        fixed = not self.training and self.running_var is not None and not any(p.requires_grad for p in self.parameters())
+        return (large and fixed and x.requires_grad and torch.is_grad_enabled()
+                and x.dtype==self.running_var.dtype==torch.float32)
 
 # %% ../nbs/02_models.ipynb #e577e084
+def _relu(new, x):
+    "ReLU of `new`, in place unless that is `x` itself: a batch norm that was folded away hands its input on"
+    return F.relu(new) if new is x else F.relu_(new)
+
 class _PreActBlock(nn.Module):
     "Pre-activation residual block with the parameter names of the TRADES and LBGAT checkpoints"
     def __init__(self, c_in, c_out, stride):
         super().__init__()
-        self.bn1   = nn.BatchNorm2d(c_in)
+        self.bn1   = BatchNorm(c_in)
         self.conv1 = nn.Conv2d(c_in, c_out, 3, stride, padding=1, bias=False)
-        self.bn2   = nn.BatchNorm2d(c_out)
+        self.bn2   = BatchNorm(c_out)
         self.conv2 = nn.Conv2d(c_out, c_out, 3, padding=1, bias=False)
         self.convShortcut = None if c_in==c_out else nn.Conv2d(c_in, c_out, 1, stride, bias=False)
 
     def forward(self, x):
-        a = F.relu_(self.bn1(x))
+        a = _relu(self.bn1(x), x)
         out = self.conv2(F.relu_(self.bn2(self.conv1(a))))
         return out + (x if self.convShortcut is None else self.convShortcut(a))
 
@@ -60,13 +94,13 @@ class WideResNet(nn.Module):
         self.block1 = _BlockGroup(n, 16,   c[0], 1)
         self.block2 = _BlockGroup(n, c[0], c[1], 2)
         self.block3 = _BlockGroup(n, c[1], c[2], 2)
-        self.bn1 = nn.BatchNorm2d(c[2])
+        self.bn1 = BatchNorm(c[2])
         self.fc  = nn.Linear(c[2], n_out)
         self.apply(_init_wrn)
 
     def forward(self, x):
         x = self.block3(self.block2(self.block1(self.conv1(x))))
-        return self.fc(_channel_means(F.relu_(self.bn1(x))))
+        return self.fc(_channel_means(_relu(self.bn1(x), x)))
 
 # %% ../nbs/02_models.ipynb #e1d1cf65
 def _init_wrn(m):
@@ -80,12 +114,12 @@ class _BasicBlock(nn.Module):
     def __init__(self, c_in, c_out, stride):
         super().__init__()
         self.conv1 = nn.Conv2d(c_in, c_out, 3, stride, padding=1, bias=False)
-        self.bn1   = nn.BatchNorm2d(c_out)
+        self.bn1   = BatchNorm(c_out)
         self.conv2 = nn.Conv2d(c_out, c_out, 3, padding=1, bias=False)
-        self.bn2   = nn.BatchNorm2d(c_out)
+        self.bn2   = BatchNorm(c_out)
         self.shortcut = nn.Sequential()
         if stride!=1 or c_in!=c_out:
-            self.shortcut = nn.Sequential(nn.Conv2d(c_in, c_out, 1, stride, bias=False), nn.BatchNorm2d(c_out))
+            self.shortcut = nn.Sequential(nn.Conv2d(c_in, c_out, 1, stride, bias=False), BatchNorm(c_out))
 
     def forward(self, x):
         out = self.bn2(self.conv2(F.relu_(self.bn1(self.conv1(x)))))
@@ -109,7 +143,7 @@ class ResNet(nn.Module):
         self.n_out, self.c_in = n_out, c_in
         n, c = (depth-2)//8, width
         self.conv1 = nn.Conv2d(c_in, c, 3, padding=1, bias=False)
-        self.bn1   = nn.BatchNorm2d(c)
+        self.bn1   = BatchNorm(c)
         for i,stride in enumerate(_strides[lbgat]):
             blocks = [_BasicBlock(c if j==0 else width*2**i, width*2**i, stride if j==0 else 1) for j in range(n)]
             setattr(self, f'layer{i+1}', nn.Sequential(*blocks))
