@@ -45,7 +45,7 @@ def ce(z:torch.Tensor, y:torch.Tensor):
     return F.cross_entropy(as_float32(z), y)
 
 def kl(a:torch.Tensor, b:torch.Tensor):
-    "KL(softmax a ‖ softmax b), summed over classes, mean over images (equation 5, in the script's order)"
+    "KL(softmax a ‖ softmax b), summed over classes, mean over images (equation 5)"
     log_a,log_b = F.log_softmax(as_float32(a), -1), F.log_softmax(as_float32(b), -1)
     return F.kl_div(log_b, log_a, reduction='batchmean', log_target=True)
 
@@ -66,11 +66,11 @@ class Term:
 
 # %% ../nbs/04_adversarial_training.ipynb #ffaf676e
 class Objective:
-    "What a method minimises and what its attack maximises; call it with the logits of `passes` and the labels"
+    "What a method minimises and its attack maximises; call it with logits and labels"
     def __init__(self,
         name:str,                  # Name of the method, such as `lbgat+trades`
         *terms:Term,               # The terms of the sum
-        attack_loss:Callable|None, # What the training attack climbs (`ce_loss`, `kl_loss`), None for training on clean images
+        attack_loss:Callable|None, # What the attack climbs, such as `ce_loss`; None: no attack
         passes:tuple=(),           # The order of the passes, if it is not that of the terms
         static:bool=False,         # Is the natural model fixed, trained beforehand?
     ):
@@ -104,7 +104,7 @@ def at() -> Objective:
 
 # %% ../nbs/04b_callback.ipynb #38dd7e18
 class MethodLoss(nn.Module):
-    "The objective's loss for a tuple of logits, the `Learner`'s own loss for the logits of the robust model"
+    "The objective's loss for a tuple of logits, the `Learner`'s own for logits of the robust model"
     def __init__(self,
         objective:Objective, # What the method minimises
         base:Callable,       # Loss function of the `Learner`
@@ -139,7 +139,7 @@ def warn_of_loss(objective, loss):
 
 # %% ../nbs/04b_callback.ipynb #9510f336
 class RangeCheck:
-    "Refuses batches outside `[0,1]`: on a CPU at once, on a GPU with the next batch, so that nothing waits"
+    "Refuses batches outside `[0,1]`: on a CPU at once, on a GPU with the next batch"
     def __init__(self): self.pending = None
 
     def __call__(self, x):
@@ -162,16 +162,17 @@ def check_batch(
     y:torch.Tensor,    # Labels
     c:int|None=None,   # Classes of the data, where they are known
 ):
-    "Raise `InputError` unless these are images in `[0,1]` and labels of classes that all of `pair` know"
+    "Raise `InputError` unless these are images in `[0,1]`, and labels of classes that `pair` knows"
     check_images(x, getattr(pair.robust, 'c_in', None))
     with eval_mode(pair), torch.no_grad(): answers = [net(x[:2]) for net in pair.children()]
     for z in answers: check_logits(z, len(x[:2]))
     known = [z.shape[1] for z in answers]
     if len(set(known))>1:
         raise InputError(f"The robust model knows {known[0]} classes and the natural one {known[1]}: "
-                         "give two networks that know the same classes")
+                         "give two that know the same")
     if known[0]<(c or 2):
-        raise InputError(f"The data have {c} classes and the network knows {known[0]}: make it with {c}")
+        raise InputError(f"The data have {c} classes and the network knows {known[0]}: "
+                         f"make it with {c}")
     check_labels(y, c or known[0])
 
 # %% ../nbs/04b_callback.ipynb #c9526769
@@ -183,33 +184,34 @@ class AdversarialTraining(Callback):
     reordered = False      # are the weights in another order than they were given in?
     def __init__(self,
         objective:Objective,        # What to minimise, such as `lbgat_trades(alpha=6)`
-        natural:nn.Module|None=None,# The model that guides the robust one, for the methods that have one
-        eps:float|None=None,        # Radius of the l∞ ball, in pixel units (`[0,1]` scale); 0.031 if None
+        natural:nn.Module|None=None,# The model that guides, for the methods that have one
+        eps:float|None=None,        # Radius of the l∞ ball, in pixel units (`[0,1]`); 0.031 if None
         steps:int=10,               # Steps of the training attack
-        step:float|None=None,       # Size of one step, in pixel units; 0.007 for `eps` 0.031, in proportion for another
-        attack:Callable|None=None,  # An attack of your own, `attack(model, x, y) -> x_adv`, in place of this PGD
+        step:float|None=None,       # Size of one step, in pixel units; 0.007/0.031 of `eps` if None
+        attack:Callable|None=None,  # Your own `attack(model, x, y) -> x_adv` in place of this PGD
         seed:int=0,                 # Seed of the attack's noise and of what the networks draw
         verbose:bool=True,          # Say which loss, attack and optimiser are in force?
-        channels_last:bool|None=None, # Train with weights in the order that convolutions like? None: where it helps
+        channels_last:bool|None=None, # Weights in the order that convolutions like? None: if it helps
     ):
         check_seed(seed)
         if not hasattr(objective, 'passes'):
-            raise InputError(f"{objective!r} is no objective: give one, such as at() or lbgat_trades(alpha=6)")
+            raise InputError(f"{objective!r} is no objective: give one, such as lbgat_trades(alpha=6)")
         store_attr('objective,natural,seed,verbose,channels_last')
         self.ranges,self.numbers = RangeCheck(),ExitStack()
-        self.attack = as_attack(attack, eps) if attack else self._pgd(0.031 if eps is None else eps, steps, step)
+        self.attack = as_attack(attack, eps) if attack else self._pgd(eps, steps, step)
 
     def _pgd(self, eps, steps, step):
         loss = self.objective.attack_loss
-        return loss and train_attack(loss, eps, steps, step)
+        return loss and train_attack(loss, 0.031 if eps is None else eps, steps, step)
 
     def after_create(self):
         learn,o = self._claim(),self.objective
         if pair_of(learn.model):
-            raise InputError("The Learner's model is a BoundaryPair already: use one adversarial callback only, "
-                             "and to train a pair further pass its robust model")
+            raise InputError("The Learner's model is a BoundaryPair already: use one adversarial callback "
+                             "only, and to train a pair further pass its robust model")
         _refuse_normalize(learn.dls)
-        self.pair = learn.model = BoundaryPair(learn.model, self.natural, o.passes, o.no_grad, o.static)
+        self.pair = BoundaryPair(learn.model, self.natural, o.passes, o.no_grad, o.static)
+        learn.model = self.pair
         warn_of_loss(o, learn.loss_func)
         learn.loss_func = MethodLoss(o, learn.loss_func)
         learn.splitter  = partial(_split_pair, learn.splitter)
@@ -222,18 +224,20 @@ class AdversarialTraining(Callback):
         if self.home is None: self.home = self.learn
         if self.home is not self.learn:
             self.learn = self.home
-            raise InputError(f"This {type(self).__name__} serves another Learner: make one for each")
+            name = type(self).__name__
+            raise InputError(f"This {name} serves another Learner: make one for each")
         return self.learn
 
     def before_fit(self):
-        learn = self.learn
+        learn,name = self.learn,type(self).__name__
         if learn is not self.home:
-            raise InputError(f"{type(self).__name__} has to be there when the Learner is made: "
-                             f"Learner(dls, model, cbs={type(self).__name__}(...))")
-        if pair_of(learn.model) is not self.pair or getattr(learn.loss_func, 'objective', None) is not self.objective:
-            raise InputError("The Learner's model or loss was replaced: make a new Learner with the new one")
+            raise InputError(f"{name} has to be there when the Learner is made: "
+                             f"Learner(dls, model, cbs={name}(...))")
+        own_loss = getattr(learn.loss_func, 'objective', None) is self.objective
+        if pair_of(learn.model) is not self.pair or not own_loss:
+            raise InputError("The Learner's model or loss was replaced: make a new one with it")
         if any(isinstance(cb, MixHandler) for cb in learn.cbs):
-            raise InputError("MixUp and CutMix mix labels, which is no part of the method: leave them out")
+            raise InputError("MixUp and CutMix mix labels, which no method here does: leave them out")
         if learn.opt is not None: _check_optimized(learn.opt, self.pair)
         _half_precision_anywhere(learn)
         _tell_apart(learn.metrics)
@@ -259,11 +263,13 @@ class AdversarialTraining(Callback):
 
     def after_train(self):
         self.ranges.finish()
-        if not hasattr(self.learn, 'lr_finder'): self.done = self.epoch+self.offset+1   # a search leaves no trace
+        if hasattr(self.learn, 'lr_finder'): return   # a search leaves no trace
+        self.done = self.epoch+self.offset+1
 
     def key(self, purpose, device='cpu'):
         "Random numbers for this batch"
-        return generator(self.seed, purpose, self.epoch+self.offset, self.iter, rank_distrib(), device=device)
+        epoch = self.epoch+self.offset
+        return generator(self.seed, purpose, epoch, self.iter, rank_distrib(), device=device)
 
     def before_batch(self):
         x,y = plain(self.x),plain(self.y)
@@ -277,8 +283,9 @@ class AdversarialTraining(Callback):
         y:torch.Tensor, # Labels
     ) -> torch.Tensor:  # Images of the same shape
         "Adversarial examples of `x` for this step; `x` itself where the method has no attack"
-        if not self.attack: return x
-        attack = self.attack if isinstance(self.attack, PGD) else self.attack.examples   # a guard around others' code
+        a = self.attack
+        if not a: return x
+        attack = a if isinstance(a, PGD) else a.examples   # a guard around others' code
         half = getattr(getattr(self.learn, 'mixed_precision', None), 'dtype', None)
         return attack(self.pair.robust, x, y, self.key('attack', x.device), amp=half)
 
@@ -298,8 +305,10 @@ class AdversarialTraining(Callback):
         a,learn = self.attack,self.learn
         pgd = isinstance(a, PGD) and (f'{a.loss.__name__}, eps {a.eps:g} of the pixel range [0,1], '
                                       f'{a.steps} steps of {a.step:.3g}')
-        return (f'method     {self.objective.name}\nloss       {self.objective}\n'
-                f'attack     {pgd or (a.name if a else "none")}\noptimiser  {_name_of(learn.opt_func)}, lr {learn.lr}')
+        return (f'method     {self.objective.name}\n'
+                f'loss       {self.objective}\n'
+                f'attack     {pgd or (a.name if a else "none")}\n'
+                f'optimiser  {_name_of(learn.opt_func)}, lr {learn.lr}')
 
 # %% ../nbs/04b_callback.ipynb #c7e7c174
 def _nothing_chosen(learn):
@@ -313,28 +322,31 @@ def _name_of(opt_func):
 
 def _refuse_normalize(dls):
     for dl in getattr(dls, 'loaders', []):
-        if any(isinstance(t, Normalize) for t in getattr(getattr(dl, 'after_batch', None), 'fs', [])):
-            raise InputError("The DataLoaders normalise images, so eps would not be in pixel units: make them without "
-                             "Normalize (vision_learner adds it to the ones it is given: normalize=False) "
-                             "and use Normalized(model, mean, std)")
+        transforms = getattr(getattr(dl, 'after_batch', None), 'fs', [])
+        if any(isinstance(t, Normalize) for t in transforms):
+            raise InputError("The DataLoaders normalise images, so eps would not be in pixel units: "
+                             "make them without Normalize (vision_learner adds it to the ones it is "
+                             "given: normalize=False) and use Normalized(model, mean, std)")
 
 def _check_optimized(opt, pair):
     fixed = pair.natural.parameters() if pair.static else ()
     known = {id(p) for p in (*(p for g in opt.param_lists for p in g), *fixed)}
     missing = [n for n,p in pair.named_parameters() if p.requires_grad and id(p) not in known]
     if missing:
-        raise InputError(f"The optimiser does not know {len(missing)} parameters of the pair (first: {missing[0]}): "
-                         "pass opt_func a function that makes the optimiser, not an optimiser made earlier")
+        raise InputError(f"The optimiser does not know {len(missing)} parameters of the pair "
+                         f"(first: {missing[0]}): pass opt_func a function that makes the "
+                         "optimiser, not an optimiser made earlier")
 
 # %% ../nbs/04b_callback.ipynb #948e2978
 def _split_pair(splitter, model):
-    "The parameter groups of the robust model; those of a natural model that learns are in the last one"
+    "The parameter groups of the robust model; a natural model that learns is in the last one"
     pair = pair_of(model)
-    if pair is None: raise InputError("The Learner's model was replaced: make a new Learner with the new one")
+    if pair is None:
+        raise InputError("The Learner's model was replaced: make a new Learner with the new one")
     groups = L(splitter(pair.robust))
     groups = [list(groups)] if isinstance(groups[0], torch.Tensor) else [list(g) for g in groups]
     if pair.natural is not None and not pair.static:
-        known = {id(p) for g in groups for p in g}   # the models may share weights: each must take one step, not two
+        known = {id(p) for g in groups for p in g}   # shared weights must take one step, not two
         groups[-1] += [p for p in trainable_params(pair.natural) if id(p) not in known]
     return groups
 
@@ -346,7 +358,8 @@ def _tell_apart(metrics):
     "Robust accuracies of one name get that of their attack and its radius as well"
     names = [m.name for m in metrics]
     for m in metrics:
-        if isinstance(m, RobustAccuracy) and names.count(m.name)>1: m.name = f'{m.name}_{m.attack.name}_{m.attack.eps}'
+        if isinstance(m, RobustAccuracy) and names.count(m.name)>1:
+            m.name = '_'.join([m.name, m.attack.name, *([f'{m.attack.eps:g}'] if m.attack.eps else [])])
 
 def _fit(learn, *args, **kwargs):
     "`Learner.fit`, after which all is in order, also if it was interrupted"
@@ -374,7 +387,7 @@ class RobustAccuracy(Metric):
         x,y,net = plain(learn.x),plain(learn.y),network_of(learn.model)
         gen = generator(0, 'robust_accuracy', learn.iter, device=x.device)
         attack = self.attack if isinstance(self.attack, PGD) else self.attack.examples
-        with eval_mode(net), torch.no_grad():   # `Recorder(train_metrics=True)` also measures while the model trains
+        with eval_mode(net), torch.no_grad():   # also while the model trains
             z = net(attack(net, x, y, gen))
         self.correct += ((z.argmax(-1)==y) & ~z.isnan().any(-1)).sum()
         self.total += len(y)
@@ -391,19 +404,23 @@ def _plain(learn):
     before,pair = dict(vars(learn)),pair_of(learn.model)
     for cb in learn.cbs.filter(_ours): vars(learn).pop(cb.name, None)
     for name in ('fit','one_batch'): vars(learn).pop(name, None)
-    learn.cbs,learn.metrics = learn.cbs.filter(_ours, negate=True),learn.metrics.filter(_ours, negate=True)
-    if pair: learn.model,learn.loss_func,learn.splitter,learn.opt = pair.robust,learn.loss_func.base,learn.splitter.args[0],None
+    learn.cbs = learn.cbs.filter(_ours, negate=True)
+    learn.metrics = learn.metrics.filter(_ours, negate=True)
+    if pair:
+        learn.model,learn.opt = pair.robust,None
+        learn.loss_func,learn.splitter = learn.loss_func.base,learn.splitter.args[0]
     try: yield
     finally:
         vars(learn).clear()
         vars(learn).update(before)
 
-_export = getattr(Learner.export, 'original', Learner.export)   # fastai's own, also when this is loaded again
+_export = getattr(Learner.export, 'original', Learner.export)   # fastai's, also when loaded again
 
 @patch
 def export(self:Learner, fname='export.pkl', **kwargs):
-    "Export the content of `self` without the items and the optimizer state for inference; of a `BoundaryPair`, the robust model alone"
-    if not (pair_of(self.model) or any(map(_ours, [*self.cbs, *self.metrics]))): return _export(self, fname, **kwargs)
+    "Export `self` for inference, without items and optimizer; of a pair, the robust model alone"
+    if not (pair_of(self.model) or any(map(_ours, [*self.cbs, *self.metrics]))):
+        return _export(self, fname, **kwargs)
     with _plain(self): return _export(self, fname, **kwargs)
 
 Learner.export.original = _export
@@ -413,7 +430,7 @@ paper_sgd = partial(SGD, mom=0.9, wd=2e-4, decouple_wd=False)
 
 @patch
 def use_paper_sgd(self:Learner):
-    "Make this `Learner` train with the paper's SGD: momentum 0.9, coupled weight decay 2e-4 on every parameter, learning rate 0.1"
+    "Train with the paper's SGD: momentum 0.9, coupled weight decay 2e-4 on all, rate 0.1"
     self.opt_func,self.lr = paper_sgd,0.1
     self.wd_bn_bias = True
     self.opt = None
@@ -424,11 +441,11 @@ def step_lr(
     epoch:int,          # Epoch, counted from 0
     n_epoch:int=100,    # Epochs in all
     lr:float=0.1,       # Learning rate between the first epoch and the first drop
-    first:float=0.2,    # Factor on the first epoch: 0.2 in the authors' script, 1 in the paper's text
+    first:float=0.2,    # Factor on the first epoch: 0.2 in the authors' script, 1 in the text
     drops:tuple=(0.75,0.9), # Where the rate falls to a tenth, as parts of all epochs
 ) -> float:             # Learning rate of that epoch
     "Learning rate of an epoch in the paper's schedule (section 4, training details)"
-    passed = sum(epoch >= d*n_epoch-1e-9 for d in drops)   # 0.7·10 is a little more than 7 in floats
+    passed = sum(epoch >= d*n_epoch-1e-9 for d in drops)   # 0.7·10 is more than 7 in floats
     return lr * (first if epoch==0 and not passed else 0.1**passed)
 
 # %% ../nbs/67_optimizer.ipynb #239edf4d
@@ -438,7 +455,8 @@ class StepSchedule(Callback):
 
     def before_fit(self):
         if any(isinstance(cb, ReduceLROnPlateau) for cb in self.learn.cbs):
-            raise InputError("fit_steps sets the rate of each epoch itself: leave ReduceLROnPlateau out, or train with fit")
+            raise InputError("fit_steps sets the rate of each epoch itself: "
+                             "leave ReduceLROnPlateau out, or train with fit")
 
     def before_epoch(self):
         lr = step_lr(self.epoch, self.n_epoch, self.lr, self.first, self.drops)
@@ -447,7 +465,7 @@ class StepSchedule(Callback):
 @patch
 def fit_steps(self:Learner,
     n_epoch:int=100,        # Epochs in all
-    lr:float|None=None,     # Learning rate between the first epoch and the first drop; the `Learner`'s own if None
+    lr:float|None=None,     # Rate between first epoch and first drop; the `Learner`'s if None
     first:float=0.2,        # Factor on the first epoch
     drops:tuple=(0.75,0.9), # Where the rate falls to a tenth, as parts of all epochs
     cbs=None,               # More callbacks for this fit

@@ -17,10 +17,13 @@ def alp(
     alpha:float=1., # Weight of the pairing; the paper uses 1
 ) -> Objective:
     "Adversarial logit pairing (tables 4 and 6)"
-    return Objective('alp', Term(ce, ('r_adv','y')), Term(mse, ('r_adv','r_clean'), alpha), attack_loss=ce_loss)
+    pairing = Term(mse, ('r_adv','r_clean'), alpha)
+    return Objective('alp', Term(ce, ('r_adv','y')), pairing, attack_loss=ce_loss)
 
 def trades(
     alpha:float=6., # Weight of the divergence; the paper uses 1 and 6
 ) -> Objective:
     "TRADES, with the three passes of its code (tables 1 and 4 to 9)"
-    return Objective('trades', Term(ce, ('r_clean','y')), Term(kl, ('r_again','r_adv'), alpha), attack_loss=kl_loss, passes=('r_clean','r_adv','r_again'))
+    divergence = Term(kl, ('r_again','r_adv'), alpha)
+    return Objective('trades', Term(ce, ('r_clean','y')), divergence, attack_loss=kl_loss,
+                     passes=('r_clean','r_adv','r_again'))

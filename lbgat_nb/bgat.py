@@ -22,10 +22,10 @@ def bgat() -> Objective:
 
 # %% ../nbs/06_bgat.ipynb #e7d3581f
 class BGAT(AdversarialTraining):
-    "Boundary guided adversarial training (equation 2) by a natural model that was trained beforehand and stays as it is"
+    "Boundary guided adversarial training (equation 2) by a natural model that stays as it is"
     def __init__(self,
         natural:nn.Module,             # The model that guides, trained on clean images
-        objective:Objective|None=None, # What to minimise: `bgat()` if None, or `bgat_alp()`, `bgat_trades()`
-        **kwargs                       # As for `AdversarialTraining`
+        objective:Objective|None=None, # `bgat()` if None, or `bgat_alp()`, `bgat_trades()`
+        **kwargs                       # As for `AdversarialTraining`: `eps`, `steps`, `seed`, ...
     ):
         super().__init__(objective or bgat(), natural, **kwargs)

@@ -29,14 +29,15 @@ def lbgat_trades(
     beta:float=1.,  # Weight of the natural model's cross-entropy
 ) -> Objective:
     "LBGAT+TRADES (equation 5 with 3; what tables 1, 2, 8 and 9 call LBGAT)"
-    return Objective('lbgat+trades', *learning_guide(beta), Term(kl, ('r_clean','r_adv'), alpha), attack_loss=kl_loss)
+    divergence = Term(kl, ('r_clean','r_adv'), alpha)
+    return Objective('lbgat+trades', *learning_guide(beta), divergence, attack_loss=kl_loss)
 
 # %% ../nbs/07_lbgat.ipynb #1d0525cf
 class LBGAT(AdversarialTraining):
     "Learnable boundary guided adversarial training (algorithm 1), by default LBGAT+TRADES with α=0"
     def __init__(self,
-        natural:nn.Module,             # The model that guides and learns, such as `resnet18_lbgat(dls.c)`
+        natural:nn.Module,             # The model that guides and learns: `resnet18_lbgat(dls.c)`
         objective:Objective|None=None, # What to minimise; `lbgat_trades(alpha=0)` if None
-        **kwargs                       # As for `AdversarialTraining`: `eps`, `steps`, `step`, `attack`, `seed`, `verbose`
+        **kwargs                       # As for `AdversarialTraining`: `eps`, `steps`, `seed`, ...
     ):
         super().__init__(objective or lbgat_trades(), natural, **kwargs)

@@ -6,7 +6,7 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/combinations.html.md"""
 
 # %% ../nbs/08_combinations.ipynb #28826693
 from __future__ import annotations
-import inspect
+import inspect, math
 import pandas as pd
 from .core import InputError
 from .attacks import ce_loss, kl_loss
@@ -16,20 +16,23 @@ from .bgat import bgat, guidance
 from .lbgat import lbgat, lbgat_trades, learning_guide
 
 # %% auto #0
-__all__ = ['methods', 'bgat_alp', 'bgat_trades', 'lbgat_alp', 'lbgat_kl', 'lbgat_ce', 'get_objective', 'methods_table']
+__all__ = ['clean_pass', 'methods', 'bgat_alp', 'bgat_trades', 'lbgat_alp', 'lbgat_kl', 'lbgat_ce', 'get_objective',
+           'methods_table']
 
 # %% ../nbs/08_combinations.ipynb #a8c3af63
 def bgat_alp(
     alpha:float=1., # Weight of the pairing; the paper uses 1
 ) -> Objective:
     "BGAT+ALP (equation 4; table 4)"
-    return Objective('bgat+alp', guidance, Term(mse, ('r_adv','r_clean'), alpha), attack_loss=ce_loss, static=True)
+    pairing = Term(mse, ('r_adv','r_clean'), alpha)
+    return Objective('bgat+alp', guidance, pairing, attack_loss=ce_loss, static=True)
 
 def bgat_trades(
     alpha:float=0., # Weight of the divergence; the paper uses 0
 ) -> Objective:
     "BGAT+TRADES (equation 5; table 4)"
-    return Objective('bgat+trades', guidance, Term(kl, ('r_clean','r_adv'), alpha), attack_loss=kl_loss, static=True)
+    divergence = Term(kl, ('r_clean','r_adv'), alpha)
+    return Objective('bgat+trades', guidance, divergence, attack_loss=kl_loss, static=True)
 
 # %% ../nbs/08_combinations.ipynb #2bec4a32
 def lbgat_alp(
@@ -37,43 +40,56 @@ def lbgat_alp(
     beta:float=1.,  # Weight of the natural model's cross-entropy
 ) -> Objective:
     "LBGAT+ALP (equation 4 with 3; tables 4 to 7)"
-    return Objective('lbgat+alp', *learning_guide(beta), Term(mse, ('r_adv','r_clean'), alpha), attack_loss=ce_loss)
+    pairing = Term(mse, ('r_adv','r_clean'), alpha)
+    return Objective('lbgat+alp', *learning_guide(beta), pairing, attack_loss=ce_loss)
 
 # %% ../nbs/08_combinations.ipynb #52f737d8
+clean_pass = Term(kl, ('r_clean','r_adv'), 0.)   # what TRADES with α=0 leaves: a pass, and no loss
+
 def lbgat_kl(
     beta:float=1., # Weight of the natural model's cross-entropy
 ) -> Objective:
     "Ablation: LBGAT+TRADES (α=0) guided by a divergence, KL in table 1"
-    return Objective('lbgat-kl', Term(kl, ('n_clean','r_adv')), *learning_guide(beta)[1:], Term(kl, ('r_clean','r_adv'), 0.), attack_loss=kl_loss)
+    _,label = learning_guide(beta)
+    divergence = Term(kl, ('n_clean','r_adv'))
+    return Objective('lbgat-kl', divergence, label, clean_pass, attack_loss=kl_loss)
 
 def lbgat_ce(
     beta:float=1., # Weight of the natural model's cross-entropy
 ) -> Objective:
     "Ablation: LBGAT+TRADES (α=0) with a cross-entropy on the robust model, w/ in table 1"
-    return Objective('lbgat-ce', *learning_guide(beta), Term(ce, ('r_adv','y')), Term(kl, ('r_clean','r_adv'), 0.), attack_loss=kl_loss)
+    own_label = Term(ce, ('r_adv','y'))
+    return Objective('lbgat-ce', *learning_guide(beta), own_label, clean_pass, attack_loss=kl_loss)
 
 # %% ../nbs/08_combinations.ipynb #ec4abf24
-methods = {f().name: f for f in (natural, at, alp, trades, bgat, bgat_alp, bgat_trades, lbgat, lbgat_alp, lbgat_trades, lbgat_kl, lbgat_ce)}
+methods = {f().name: f for f in (
+    natural, at, alp, trades, bgat, bgat_alp, bgat_trades,
+    lbgat, lbgat_alp, lbgat_trades, lbgat_kl, lbgat_ce)}
 
 def get_objective(
     name:str,     # One of `methods`
     **weights,    # `alpha`, `beta`: those that the method has; None for its default
 ) -> Objective:
-    "The objective called `name`. Raises `InputError` for a method or a weight that does not exist, and for a negative weight."
-    if name not in methods: raise InputError(f"There is no method called {name!r}: use one of {', '.join(methods)}")
+    "The objective called `name`. Raises `InputError` for a method or weight that is none."
+    if name not in methods:
+        raise InputError(f"There is no method called {name!r}: use one of {', '.join(methods)}")
     weights = {k:v for k,v in weights.items() if v is not None}
     for k,v in weights.items():
-        if k not in _weights(name): raise InputError(f"The method {name} has no {k}: leave it out, or pick one of {', '.join(m for m in methods if k in _weights(m))}")
-        if not v>=0: raise InputError(f"{k} is a weight and cannot be {v}: use 0 or more")
+        if k not in _weights(name):
+            having = ', '.join(m for m in methods if k in _weights(m))
+            raise InputError(f"The method {name} has no {k}: leave it out, or pick one of {having}")
+        if not 0<=v<math.inf:
+            raise InputError(f"{k} is a weight and cannot be {v}: use 0 or more")
     return methods[name](**weights)
 
 def _weights(name): return inspect.signature(methods[name]).parameters
 
 # %% ../nbs/08_combinations.ipynb #8cc6cc76
 def methods_table() -> pd.DataFrame: # A row a method
-    "Every method with its default weights: loss, attack, what becomes of the natural model, where the paper has it"
+    "Every method with its default weights: loss, attack, natural model, where the paper has it"
     def row(f):
         o = f()
         model = '–' if not o.needs_natural else 'fixed' if o.static else 'learns'
-        return dict(method=o.name, loss=str(o), attack=o.attack_loss.__name__.removesuffix('_loss').upper() if o.attack_loss else '–', natural=model, paper=f.__doc__)
+        attack = o.attack_loss.__name__.removesuffix('_loss').upper() if o.attack_loss else '–'
+        return dict(method=o.name, loss=str(o), attack=attack, natural=model, paper=f.__doc__)
     return pd.DataFrame(map(row, methods.values())).set_index('method').rename_axis(None)

@@ -22,7 +22,7 @@ class DeviceMixedPrecision(MixedPrecision):
     "fastai's `MixedPrecision` on the device of the model, which may be a CPU"
     name,only_for_training = 'mixed_precision',True
     entered = ExitStack()   # autocast, while it is on
-    scaler_state = None     # state of the gradient scaler to begin a fit with; for a run that goes on
+    scaler_state = None     # state of the gradient scaler to begin a fit with
 
     @property
     def dtype(self): return torch.float16 if self.amp_mode==AMPMode.FP16 else torch.bfloat16
@@ -38,7 +38,7 @@ class DeviceMixedPrecision(MixedPrecision):
         self.learn.one_batch = self.one_batch
 
     def one_batch(self, i, b):
-        "`Learner.one_batch`; autocast ends with it, also where the batch is cancelled or interrupted"
+        "`Learner.one_batch`; autocast ends with it, also if it is cancelled or interrupted"
         try: type(self.learn).one_batch(self.learn, i, b)
         finally: self.entered.close()
 
@@ -57,7 +57,7 @@ class DeviceMixedPrecision(MixedPrecision):
 def to_compiled(self:Learner, dynamic:bool=True, **kwargs):
     "Compile the networks of this `Learner` in place; `dynamic` and `kwargs` go to `torch.compile`"
     config = torch._dynamo.config
-    config.recompile_limit = max(config.recompile_limit, 32)   # two networks, each in several modes and precisions
+    config.recompile_limit = max(config.recompile_limit, 32)   # two networks, each in several modes
     nets = self.model.children() if getattr(self.model, 'is_pair', False) else [self.model]
     for net in nets: net.compile(dynamic=dynamic, **kwargs)
     return self

@@ -18,10 +18,13 @@ __all__ = ['separate_bn', 'by_input']
 # %% ../nbs/09_separate_bn.ipynb #65e26ef2
 def separate_bn(
     model:nn.Module, # Any network with batch norm
-) -> tuple[nn.Module,nn.Module]: # `robust`, which is `model` itself, and `natural`, the branch for clean images
-    "Two branches of one network: all weights are shared but those of batch norm, of which each has its own (table 2 †). Each knows its `branch`, for the header of files. Raises `InputError` if there is no batch norm."
+) -> tuple[nn.Module,nn.Module]: # `robust`, which is `model`, and `natural`, for clean images
+    """Two branches of one network: all weights are shared but those of batch norm (table 2 †).
+    Each knows its `branch`, for the header of files. Raises `InputError` if there is no batch norm."""
     norms = [m for m in model.modules() if isinstance(m, _BatchNorm)]
-    if not norms: raise InputError("The network has no batch norm, so its two branches would be the same: give one that has")
+    if not norms:
+        raise InputError("The network has no batch norm, so its two branches would be the same: "
+                         "give one that has")
     own = {id(p) for m in norms for p in m.parameters()}
     natural = deepcopy(model, {id(p): p for p in model.parameters() if id(p) not in own})
     model.branch,natural.branch = 'robust','natural'
@@ -31,7 +34,11 @@ def separate_bn(
 def by_input(
     objective, # An `Objective`, such as `lbgat_trades(alpha=6)`
 ):             # The `Objective` for a network with separate batch norm
-    "`objective` with `n(x)` in place of `r(x)`, so that no clean image reaches the adversarial batch norm (our reading of table 2 †). Raises `InputError` if the natural model is fixed."
-    if objective.static: raise InputError(f"The natural model of {objective.name} is fixed and can't share weights with one that learns: use an objective in which both learn")
-    terms = [replace(t, of=tuple('n_clean' if o in ('r_clean','r_again') else o for o in t.of)) for t in objective.terms]
+    """`objective` with `n(x)` in place of `r(x)`: no clean image reaches the adversarial batch norm
+    (our reading of table 2 †). Raises `InputError` if the natural model is fixed."""
+    if objective.static:
+        raise InputError(f"The natural model of {objective.name} is fixed and can't share weights "
+                         "with one that learns: use an objective in which both learn")
+    def clean(o): return 'n_clean' if o in ('r_clean','r_again') else o
+    terms = [replace(t, of=tuple(map(clean, t.of))) for t in objective.terms]
     return type(objective)(f'{objective.name}†', *terms, attack_loss=objective.attack_loss)
