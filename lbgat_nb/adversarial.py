@@ -352,7 +352,7 @@ def _split_pair(splitter, model):
 
 def _half_precision_anywhere(learn):
     for cb in learn._grab_cbs(MixedPrecision):
-        if type(cb) is MixedPrecision: cb.__class__ = DeviceMixedPrecision
+        if type(cb) is MixedPrecision: object.__setattr__(cb, '__class__', DeviceMixedPrecision)
 
 def _tell_apart(metrics):
     "Robust accuracies of one name get that of their attack and its radius as well"
