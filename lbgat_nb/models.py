@@ -185,20 +185,21 @@ def prefers_channels_last(*nets, half=False):
 
 # %% ../nbs/04b_callback.ipynb #dcfda4d7
 class BoundaryPair(nn.Module):
-    "A robust model with the natural model that guides it; behaves as the robust model unless it is given adversarial examples"
+    "A robust model with the natural model that guides it; with clean images alone the robust one"
     is_pair = True
     def __init__(self,
         robust:nn.Module,           # The model to keep
         natural:nn.Module|None=None,# The model that guides it, if the method has one
-        passes:tuple=('r_adv','n_clean','r_clean'), # Logits to return in training, in the order in which the passes run
+        passes:tuple=('r_adv','n_clean','r_clean'), # Logits to return in training, in this order
         no_grad:tuple=('r_clean',), # Those of `passes` that need no gradient
-        static:bool=False,          # Is the natural model fixed? Then it stays in eval mode and gets no gradient
+        static:bool=False,          # Is the natural model fixed, in eval mode and without gradients?
     ):
         super().__init__()
         store_attr()
         self._check()
         self.train(self.training)
-        if static: self._ddp_params_and_buffers_to_ignore = [f'natural.{k}' for k in natural.state_dict()]
+        if static:
+            self._ddp_params_and_buffers_to_ignore = [f'natural.{k}' for k in natural.state_dict()]
 
     def _check(self):
         guided = 'n_clean' in self.passes
@@ -206,9 +207,10 @@ class BoundaryPair(nn.Module):
             raise InputError("This method is guided by a natural model: "
                              "pass one, such as natural=resnet18_lbgat(dls.c)")
         if self.natural is None: return
-        if not guided: raise InputError("This method has no use for a natural model: leave natural out")
+        if not guided:
+            raise InputError("This method has no use for a natural model: leave natural out")
         if self.natural is self.robust:
-            raise InputError("The natural model is the robust one itself: pass a network of its own")
+            raise InputError("The natural model is the robust one itself: pass another network")
         if self.static and {*self.robust.parameters()} & {*self.natural.parameters()}:
             raise InputError("The natural model shares weights with the robust one, and a fixed one "
                              "would keep those from learning: pass a network of its own")
@@ -238,7 +240,7 @@ class BoundaryPair(nn.Module):
 def pair_of(
     model:nn.Module, # A `BoundaryPair`, bare or wrapped, or any other module
 ) -> BoundaryPair|None: # The pair, None if there is none
-    "The `BoundaryPair` in `model`, which PyTorch's parallel modules or `torch.compile` may have wrapped"
+    "The `BoundaryPair` in `model`, which `DataParallel` or `torch.compile` may have wrapped"
     children = model._modules
     inner = children.get('_orig_mod', children.get('module'))
     if inner is not None: return pair_of(inner)
