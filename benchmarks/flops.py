@@ -5,7 +5,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from lbgat_nb.networks import create_model
 
 def passes(name, n_out=10):
-    "GFLOP an image of a forward pass, of a backward pass to the image alone, and of one to the weights too"
+    "GFLOP an image of a forward pass, a backward pass to the image, one to the weights too"
     def count(f):
         with FlopCounterMode(display=False) as counter: f()
         return counter.get_total_flops()/1e9
@@ -21,7 +21,8 @@ def passes(name, n_out=10):
 def step(robust, natural, alpha, steps=10, plain=False):
     "GFLOP an image of one training step: of the plain schedule, or what the maths needs"
     r,n = passes(robust),passes(natural)
-    attack = steps*(r['forward']+r['to_image']) + (steps if plain else 1)*r['forward']   # the last: the clean answer
+    clean_answers = steps if plain else 1
+    attack = steps*(r['forward']+r['to_image']) + clean_answers*r['forward']
     learn = r['forward']+r['to_weights']
     clean = learn if plain or alpha else r['forward']
     return attack + learn + clean + n['forward'] + n['to_weights']

@@ -1,4 +1,4 @@
-"What a step spends outside the models: the Learner, its callbacks, the loader, the logging, the progress bar"
+"What a step spends outside the models: `Learner`, callbacks, loader, log, progress bar"
 import cProfile, contextlib, io, pstats
 from pathlib import Path
 import torch
@@ -11,35 +11,51 @@ from lbgat_nb.lbgat import lbgat_trades
 from .steps import batch, learner, networks
 from .timing import clock, compare
 
-parts = {'loader':('data/load.py','data/core.py','lbgat_nb/data.py'), 'optimiser':('fastai/optimizer.py',), 'logging':('fastprogress','callback/progress.py'),
-         'callbacks and events':('fastai/learner.py','callback/core.py','fastcore/'), 'our callback and attack':('lbgat_nb/training.py','lbgat_nb/attacks.py','lbgat_nb/objectives.py','lbgat_nb/models.py')}
+parts = {
+    'loader': ('data/load.py','data/core.py','lbgat_nb/data.py'),
+    'optimiser': ('fastai/optimizer.py',),
+    'logging': ('fastprogress','callback/progress.py'),
+    'callbacks and events': ('fastai/learner.py','callback/core.py','fastcore/'),
+    'our callback and attack': ('lbgat_nb/',),    # but for its loader, which stands above
+}
+rest = 'arithmetic, the rest'
 
 def fastai_loader(x, y, bs):
     "fastai's loader, which takes images one by one"
     dl = DataLoader(list(zip(x, y)), bs=bs, shuffle=True, num_workers=0)
     return DataLoaders(dl, dl)
 
+def tiny(): return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 10))
+
+def part_of(file):
+    "The part that the code in `file` belongs to"
+    def within(part): return any(o in Path(file).as_posix() for o in parts[part])
+    return next(filter(within, parts), rest)
+
 def profiled(n=50, bs=16, steps=10, loader=None):
-    "Milliseconds a step that Python code of each part takes itself, on a network that computes next to nothing"
-    tiny = lambda: nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 10))
+    "Milliseconds a step that Python code of each part takes itself, with networks of one layer"
     torch.manual_seed(0)
-    learn = learner((tiny(), tiny()), *batch(n*bs), bs=bs, steps=steps)
-    if loader: learn.dls = loader(*batch(n*bs), bs)
+    data = batch(n*bs)
+    learn = learner((tiny(), tiny()), *data, bs=bs, steps=steps)
+    if loader: learn.dls = loader(*data, bs)
     profile = cProfile.Profile()
     with contextlib.redirect_stdout(io.StringIO()):
         learn.fit(1, 0.01)
-        start = clock(); learn.fit(1, 0.01); whole = clock()-start
+        start = clock()
+        learn.fit(1, 0.01)
+        whole = clock()-start
         profile.runcall(learn.fit, 1, 0.01)
-    own = dict.fromkeys([*parts, 'arithmetic, the rest'], 0.)
+    own = dict.fromkeys([*parts, rest], 0.)
     for (file,*_),(_,_,seconds,*_) in pstats.Stats(profile).stats.items():
-        part = next((name for name,files in parts.items() if any(f in Path(file).as_posix() for f in files)), 'arithmetic, the rest')
-        own[part] += 1000*seconds/n
-    return dict(what='profile of a step', loader=getattr(loader, '__name__', 'ours'), n=n, bs=bs, steps=steps, ms=1000*whole/n, profiled_ms=own)
+        own[part_of(file)] += 1000*seconds/n
+    return dict(what='profile of a step', loader=getattr(loader, '__name__', 'ours'), n=n, bs=bs,
+                steps=steps, ms=1000*whole/n, profiled_ms=own)
 
 def bare(nets, x, y, n, alpha=0.):
     "`n` steps with the library's attack, pair and objective, and no `Learner`"
     objective,attack = lbgat_trades(alpha),train_attack(kl_loss)
-    pair = BoundaryPair(*nets, objective.passes, objective.no_grad).train().to(memory_format=torch.channels_last)
+    pair = BoundaryPair(*nets, objective.passes, objective.no_grad).train()
+    pair.to(memory_format=torch.channels_last)
     opt = torch.optim.SGD(pair.parameters(), lr=0.01, momentum=0.9, weight_decay=2e-4)
     def run():
         for xb,yb in zip(x.chunk(n), y.chunk(n)):
@@ -50,17 +66,21 @@ def bare(nets, x, y, n, alpha=0.):
     return run
 
 def whole(n=12, bs=32, rounds=5, device='cpu', models=('wrn_10_1','resnet10_w16')):
-    "An epoch of `Learner.fit` with its table and loader against the same steps without, on small but real networks"
+    "An epoch of `Learner.fit`, its table and loader included, against the same steps without"
     x,y = batch(n*bs, device=device)
     learn = learner(networks(*models, device=device), x, y, bs=bs)
     def fit():
         with contextlib.redirect_stdout(io.StringIO()): learn.fit(1, 0.01)
-    return compare('outside the models', {'bare steps': bare(networks(*models, device=device), x, y, n), 'Learner.fit': fit}, 'bare steps', rounds, models=list(models), bs=bs, steps=n, device=device)
+    ways = {'bare steps': bare(networks(*models, device=device), x, y, n), 'Learner.fit': fit}
+    return compare('outside the models', ways, 'bare steps', rounds, models=list(models), bs=bs,
+                   steps=n, device=device)
 
 def overhead(rounds=5, device='cpu'):
     "Both measurements, the profile with fastai's own loader as well"
     profiles = [profiled(loader=o) for o in (fastai_loader, None)]
     for r in profiles:
-        print(f"\nprofile of a step of {r['ms']:.1f} ms on networks of next to nothing, loader: {r['loader']}")
-        for part,ms in r['profiled_ms'].items(): print(f'  {part:26} {ms:6.2f} ms in Python code of its own, profiled')
+        print(f"\nprofile of a step of {r['ms']:.1f} ms on networks of next to nothing, "
+              f"loader: {r['loader']}")
+        for part,ms in r['profiled_ms'].items():
+            print(f'  {part:26} {ms:6.2f} ms in Python code of its own, profiled')
     return [*profiles, whole(rounds=rounds, device=device)]

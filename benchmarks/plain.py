@@ -1,10 +1,11 @@
-"The plain schedule: a training step as the authors' script writes it down, the obvious loop that computes everything again"
+"The plain schedule: a step as the authors' script has it, computing everything again"
 import torch
 import torch.nn.functional as F
 
 def kl(clean, adv, reduction):
     "KL(softmax clean ‖ softmax adv)"
-    return F.kl_div(F.log_softmax(adv, -1), F.log_softmax(clean, -1), reduction=reduction, log_target=True)
+    log_adv,log_clean = F.log_softmax(adv, -1),F.log_softmax(clean, -1)
+    return F.kl_div(log_adv, log_clean, reduction=reduction, log_target=True)
 
 def attack(robust, x, y, noise, on_kl=True, eps=0.031, step=0.007, steps=10):
     "PGD on the divergence or on the cross-entropy; the clean answer is computed in every step"
@@ -13,7 +14,8 @@ def attack(robust, x, y, noise, on_kl=True, eps=0.031, step=0.007, steps=10):
     for _ in range(steps):
         x_adv.requires_grad_()
         with torch.enable_grad():
-            loss = kl(robust(x), robust(x_adv), 'sum') if on_kl else F.cross_entropy(robust(x_adv), y, reduction='sum')
+            if on_kl: loss = kl(robust(x), robust(x_adv), 'sum')
+            else: loss = F.cross_entropy(robust(x_adv), y, reduction='sum')
         grad, = torch.autograd.grad(loss, [x_adv])
         x_adv = x_adv.detach() + step*grad.sign()
         x_adv = torch.min(torch.max(x_adv, x-eps), x+eps).clamp(0, 1)
@@ -23,12 +25,14 @@ def attack(robust, x, y, noise, on_kl=True, eps=0.031, step=0.007, steps=10):
 def lbgat_trades(robust, natural, x, x_adv, y, alpha):
     "Guidance, the natural model's cross-entropy, and the divergence, also where α is zero"
     r_adv,n_clean,r_clean = robust(x_adv),natural(x),robust(x)
-    return F.mse_loss(r_adv, n_clean) + F.cross_entropy(n_clean, y) + alpha*kl(r_clean, r_adv, 'batchmean')
+    guidance,own = F.mse_loss(r_adv, n_clean),F.cross_entropy(n_clean, y)
+    return guidance + own + alpha*kl(r_clean, r_adv, 'batchmean')
 
 def lbgat_alp(robust, natural, x, x_adv, y, alpha):
     "Guidance, the natural model's cross-entropy, and the pairing of logits"
     r_adv,n_clean,r_clean = robust(x_adv),natural(x),robust(x)
-    return F.mse_loss(r_adv, n_clean) + F.cross_entropy(n_clean, y) + alpha*F.mse_loss(r_adv, r_clean)
+    guidance,own = F.mse_loss(r_adv, n_clean),F.cross_entropy(n_clean, y)
+    return guidance + own + alpha*F.mse_loss(r_adv, r_clean)
 
 def at(robust, natural, x, x_adv, y, alpha):
     "Cross-entropy on adversarial examples"
