@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Build the docs site into _docs without Quarto, and check it.
 
-nbdev turns the notebooks into the sources of pages in _proc, smalldocs makes a site of them as _quarto.yml says, and KaTeX comes
-from npm. Then every link within the site is followed, and every page searched for what a browser would load from the network.
-Look at the result with `python -m http.server --directory _docs`.
+nbdev turns the notebooks into the sources of pages in _proc, smalldocs makes a site of them as
+_quarto.yml says, and KaTeX comes from npm. Then every link within the site is followed, and every
+page searched for what a browser would load from the network and for what a reader would stumble
+over. Look at the result with `python -m http.server --directory _docs`.
 """
 import argparse, re, shutil, subprocess, sys, tarfile, tempfile
 from collections import defaultdict
@@ -44,12 +45,15 @@ def build() -> Site:
 
 def add_katex(version: str, folder: Path):
     "Put the files of KaTeX that a page loads into `folder`."
-    if not shutil.which('npm'): sys.exit('KaTeX, which sets the formulas, comes from npm: install npm')
+    if not shutil.which('npm'):
+        sys.exit('KaTeX, which sets the formulas, comes from npm: install npm')
     with tempfile.TemporaryDirectory() as tmp:
-        subprocess.run(['npm', 'pack', '--silent', f'katex@{version}'], cwd=tmp, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(['npm', 'pack', '--silent', f'katex@{version}'], cwd=tmp, check=True,
+                       stdout=subprocess.DEVNULL)
         with tarfile.open(next(Path(tmp).glob('*.tgz'))) as tar: tar.extractall(tmp, filter='data')
         dist = Path(tmp)/'package'/'dist'
-        for file in [*dist.glob('katex.min.*'), *dist.glob('contrib/auto-render.min.js'), *dist.glob('fonts/*')]:
+        loaded = ('katex.min.*', 'contrib/auto-render.min.js', 'fonts/*')
+        for file in [file for pattern in loaded for file in dist.glob(pattern)]:
             to = folder/file.relative_to(dist)
             to.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(file, to)
@@ -58,58 +62,94 @@ def add_katex(version: str, folder: Path):
 def make_local(address: str):
     "Make links to the site's own `address` relative."
     for file in SITE.rglob('*.html'):
-        file.write_text(re.sub(rf'(<a [^>]*href="){address}/?', r'\1', file.read_text(encoding='utf-8')), encoding='utf-8')
+        text = file.read_text(encoding='utf-8')
+        text = re.sub(rf'(<a [^>]*href="){address}/?', r'\1', text)
+        file.write_text(text, encoding='utf-8')
 
 
 class Page(HTMLParser):
-    "The ids in an HTML file, the addresses it links to, and those it loads."
+    """What an HTML file holds: its ids, the addresses it links to and those it loads; its text, its
+    Python code, and the parameters in its tables that no comment explains."""
     IMPORT = re.compile(r"""(?:import|from|url\()\s*['"]?(https?:[^'")]*)""")
 
     def __init__(self, file: Path):
         super().__init__()
         self.ids, self.links, self.loads = set(), [], []
-        self.feed(file.read_text(encoding='utf-8'))
+        self.text, self.code, self.unexplained = '', '', []
+        self.within = ''    # the block of code that is open, if one is
+        self.feed(html := file.read_text(encoding='utf-8'))
+        for table in re.findall(r'<div class="parameters">.*?</table>', html, re.S):
+            for row in re.findall(r'<tr>.*?</tr>', table, re.S):
+                cells = re.findall(r'<td>(.*?)</td>', row, re.S)
+                if cells and not cells[-1].strip() and '<strong>' not in cells[0]:
+                    self.unexplained.append(re.sub('<.*?>', '', cells[0]))
 
     def handle_starttag(self, tag, attrs):
         attrs = {name: value for name, value in attrs if value}
         self.ids |= {attrs[name] for name in ('id', 'name') if name in attrs}
         if tag == 'a': self.links += [attrs['href']] if 'href' in attrs else []
         else: self.loads += [attrs[name] for name in ('src', 'href', 'data') if name in attrs]
+        if tag == 'pre': self.within = attrs.get('class', 'text')
         self.loads += self.IMPORT.findall(attrs.get('style', ''))
 
+    def handle_endtag(self, tag):
+        if tag == 'pre': self.within = ''
+
     def handle_data(self, data):
-        if self.cdata_elem: self.loads += self.IMPORT.findall(data)    # a script or stylesheet within the page
+        if self.cdata_elem: self.loads += self.IMPORT.findall(data)    # a script or stylesheet
+        elif not self.within: self.text += data
+        elif 'python' in self.within and 'cell-code' in self.within: self.code += data
+
+
+def stumbles(page: Page) -> list[str]:
+    "What a reader of a page would stumble over."
+    found = [f'the text calls a page by its file, {name}; make it a link'
+             for name in re.findall(r'(?<![\w/])\d\d[a-z]?_[a-z]\w+', page.text)]
+    found += [f'no comment says what the parameter {name} is' for name in page.unexplained]
+    if page.code and not re.search(r'(from|import) lbgat_nb', page.code):
+        found.append('the page shows code, but no line that imports the library')
+    return found
 
 
 def problems() -> dict[str, set[str]]:
-    "What is wrong with the site, and the files in which it is: links that lead nowhere, and what would come from the network."
+    "What is wrong with the site, and the files in which it is."
     pages = {file: Page(file) for file in sorted(SITE.rglob('*.html'))}
     found, reached = defaultdict(set), {SITE/'index.html'}
 
     def follow(file: Path, address: str, loaded: bool):
         url = urlsplit(address)
         if url.scheme or url.netloc:
-            if loaded and url.scheme != 'data': found[f'loaded from the network: {address}'].add(file.name)
+            if loaded and url.scheme != 'data':
+                found[f'loaded from the network: {address}'].add(file.name)
             return
         target = (file.parent/unquote(url.path)).resolve() if url.path else file
         if target.is_dir(): target /= 'index.html'
         if target != file: reached.add(target)
-        if not target.is_relative_to(SITE) or not target.exists(): found[f'a link leads to {address}, which does not exist'].add(file.name)
+        if not target.is_relative_to(SITE) or not target.exists():
+            found[f'a link leads to {address}, which does not exist'].add(file.name)
         elif target in pages and url.fragment and unquote(url.fragment) not in pages[target].ids:
             found[f'a link leads to {address}, but the page has no such place'].add(file.name)
 
     for file, page in pages.items():
         for address in page.links: follow(file, address, loaded=False)
         for address in page.loads: follow(file, address, loaded=True)
+        for what in stumbles(page): found[what].add(file.name)
     for file in SITE.rglob('*.css'):
-        for address in re.findall(r"""url\(['"]?([^'")]*)""", file.read_text(encoding='utf-8')): follow(file, address, loaded=True)
-    for file in pages.keys() - reached: found['no link leads to the page; _quarto.yml has no place for it'].add(file.name)
+        text = file.read_text(encoding='utf-8')
+        for address in re.findall(r"""url\(['"]?([^'")]*)""", text):
+            follow(file, address, loaded=True)
+    for file in pages.keys() - reached:
+        found['no link leads to the page; _quarto.yml has no place for it'].add(file.name)
     return found
 
 
 if __name__ == '__main__':
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.parse_args()
     pages, wrong = build(), problems()
     for what, files in wrong.items(): print(f'{what}: {", ".join(sorted(files))}')
-    if not wrong: print(f'{len(pages.pages)} pages in _docs, every link leads somewhere, nothing comes from the network')
+    if not wrong:
+        print(f'{len(pages.pages)} pages in _docs: every link leads somewhere, nothing comes from '
+              'the network, and what is shown can be imported and is explained')
     sys.exit(bool(wrong))

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 import foolbox, torch, torchattacks
 import torch.nn.functional as F
-from lbgat_nb.attacks import ce_loss, FGSM, MIFGSM, PGD, pgd20, train_attack
+from lbgat_nb.attacks import ce_loss, FGSM, MIFGSM, PGD, train_attack
 from lbgat_nb.core import generator
 from lbgat_nb.data import digits_dls
 from lbgat_nb.models import wrn
