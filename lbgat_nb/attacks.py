@@ -19,8 +19,7 @@ from lbgat_nb.core import (
     undisturbed)
 
 # %% auto #0
-__all__ = ['linf', 'l2', 'cw20', 'Linf', 'L2', 'project', 'ce_loss', 'kl_loss', 'cw_loss', 'gaussian_start', 'uniform_start',
-           'clean_start', 'Attack', 'Clean', 'Custom', 'as_attack', 'PGD', 'train_attack', 'pgd20', 'FGSM', 'MIFGSM']
+__all__ = ['linf', 'cw20', 'Linf', 'project', 'ce_loss', 'kl_loss', 'cw_loss', 'gaussian_start', 'uniform_start', 'clean_start', 'Attack', 'Clean', 'Custom', 'as_attack', 'PGD', 'train_attack', 'pgd20', 'FGSM', 'l2', 'L2', 'MIFGSM']
 
 # %% ../nbs/03_pgd.ipynb #1f735a1f
 class Linf:
@@ -32,29 +31,6 @@ class Linf:
     def __repr__(self): return 'l∞'
 
 linf = Linf()
-
-# %% ../nbs/03_pgd.ipynb #fa4823ad
-def _each(v, like):
-    "One number an image, in a shape that spreads over the pixels of `like`"
-    return v.view(-1, *[1]*(like.ndim-1))
-
-def _unit(t, size):
-    "Each image of `t` divided by its size; zero stays zero"
-    return t/_each(size(t).clamp(min=torch.finfo(t.dtype).tiny), t)
-
-class L2:
-    "The l2 norm, whose ball is round; call it with a change to get each image's length of the change, as one vector of pixels"
-    def __call__(self, d): return d.flatten(1).norm(dim=1)
-    def ball(self, x_adv, x, eps):
-        size = _each(self(x_adv-x), x)
-        return torch.where(size>eps, x + (x_adv-x)*(eps/size), x_adv)
-    def steepest(self, grad): return _unit(_unit(grad, linf), self)
-    def uniform(self, x, gen=None):
-        radius = torch.rand(len(x), generator=gen, device=x.device, dtype=x.dtype)**(1/x.shape[1:].numel())
-        return _unit(torch.randn(x.shape, generator=gen, device=x.device, dtype=x.dtype), self)*_each(radius, x)
-    def __repr__(self): return 'l2'
-
-l2 = L2()
 
 # %% ../nbs/03_pgd.ipynb #f221e772
 def project(
@@ -202,6 +178,14 @@ def as_attack(
     return attack
 
 # %% ../nbs/03_pgd.ipynb #ce1c594a
+def _each(v, like):
+    "One number an image, in a shape that spreads over the pixels of `like`"
+    return v.view(-1, *[1]*(like.ndim-1))
+
+def _unit(t, size):
+    "Each image of `t` divided by its size; zero stays zero"
+    return t/_each(size(t).clamp(min=torch.finfo(t.dtype).tiny), t)
+
 def _l1_mean(t): return t.abs().flatten(1).mean(1)
 
 def _pull(gain, logits, x_adv):
@@ -333,6 +317,23 @@ def FGSM(eps:float=0.031, loss:Callable=ce_loss, **kwargs) -> PGD:
     "The fast gradient sign method: one step of `eps` from the clean image"
     return PGD(eps, eps, 1, loss, clean_start, **kwargs)
 
+
+# %% ../nbs/66_attack_variants.ipynb #fa4823ad
+class L2:
+    "The l2 norm, whose ball is round; call it with a change to get each image's length of the change, as one vector of pixels"
+    def __call__(self, d): return d.flatten(1).norm(dim=1)
+    def ball(self, x_adv, x, eps):
+        size = _each(self(x_adv-x), x)
+        return torch.where(size>eps, x + (x_adv-x)*(eps/size), x_adv)
+    def steepest(self, grad): return _unit(_unit(grad, linf), self)
+    def uniform(self, x, gen=None):
+        radius = torch.rand(len(x), generator=gen, device=x.device, dtype=x.dtype)**(1/x.shape[1:].numel())
+        return _unit(torch.randn(x.shape, generator=gen, device=x.device, dtype=x.dtype), self)*_each(radius, x)
+    def __repr__(self): return 'l2'
+
+l2 = L2()
+
+# %% ../nbs/66_attack_variants.ipynb #a093e04e
 @delegates(PGD, but='step,start,restarts,momentum')
 def MIFGSM(
     eps:float=0.031, # Radius of the ball, in pixel units
