@@ -92,8 +92,11 @@ def _describe(run):
     "What a run is about to do, for the eye"
     s,dls = run.settings,run.dls
     image = '×'.join(map(str, dls.train_ds.x.shape[1:]))
+    valid = f'{len(dls.valid_ds)} validation'
+    if not getattr(dls, 'held_out', True):
+        valid = f'no validation (`best` is chosen by {len(dls.valid_ds)} of the training images)'
     natural = ', with separate batch norm for clean images' if s.shared else f', natural {s.natural}' if run.objective.needs_natural else ''
-    print(f'data       {dls.train_ds.name}: {len(dls.train_ds)} training, {len(dls.valid_ds)} validation and {len(dls.test_ds)} test images of {image}, {dls.c} classes\n'
+    print(f'data       {dls.train_ds.name}: {len(dls.train_ds)} training, {valid} and {len(dls.test_ds)} test images of {image}, {dls.c} classes\n'
           f'networks   robust {s.robust}{natural}\n'
           f'training   {s.epochs} epochs, batch size {s.bs}, {s.precision} on {dls.device}, seed {s.seed}\n'
           f'folder     {run.folder}')
