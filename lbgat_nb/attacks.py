@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from fastcore.basics import basic_repr, store_attr
 from fastcore.meta import delegates
 from lbgat_nb.core import (
-    as_float32, check_images, check_logits, eval_mode, frozen, InputError, plain, random_state,
+    as_float32, check_eps, check_images, check_logits, eval_mode, frozen, InputError, plain, random_state,
     undisturbed)
 
 # %% auto #0
@@ -212,8 +212,9 @@ class PGD(Attack):
         targeted:bool=False,          # Are the labels given the classes to reach, not to leave?
         check:bool=True,              # Refuse images outside `[0,1]`? (makes a GPU wait)
     ):
-        if not eps>0:
-            raise InputError(f"eps must be a positive number in pixel units, such as 0.031 or 8/255, not {eps}")
+        if norm is linf: check_eps(eps)
+        elif not eps>0:
+            raise InputError(f"eps must be a positive number in pixel units, not {eps}")
         if not step>0 or steps<1:
             raise InputError(f"An attack needs a positive step and at least one of them, not step={step}, steps={steps}")
         if not momentum>=0:
