@@ -7,6 +7,7 @@ import lbgat_nb
 
 ask = '''
 import atexit, json, re, sys, time
+from pathlib import Path
 def report():
     peak = int(re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text())[1])/1024
     heavy = [o for o in ('torch','fastai','sklearn','pyautoattack') if o in sys.modules]
