@@ -412,13 +412,17 @@ def evaluate_row(
     source:Run|None, # Of the model that the examples are made on, finished
     scale:str,    # A key of `scales`
 ):
-    "Evaluate a trained model as its row asks, and keep the records in its folder"
+    "Evaluate a trained model as its row asks; the records stay in its folder, the source's clean one in the source's"
     sc,eps,test = scales[scale], run.settings.eps, run.dls.test
     def best(run): return load_robust(run.best).to(test.device)
+    def keep(run, attacks):
+        evaluate(best(run), test, eps, attacks, sc.n, sc.n_autoattack, part='test',
+                 folder=run.folder, progress=run.progress, title='best')
     attack = _attack_name(row.attack, source)
-    if source: attack = attack, BlackBox(pgd20(eps), best(source))
-    evaluate(best(run), test, eps, ('clean',attack), sc.n, sc.n_autoattack, part='test',
-             folder=run.folder, progress=run.progress, title='best')
+    if source:
+        keep(source, 'clean')   # says which weights it had, also where they aren't kept
+        attack = attack, BlackBox(pgd20(eps), best(source))
+    keep(run, ('clean',attack))
 
 def run_row(
     row:Row,       # What to run
