@@ -7,34 +7,38 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/data.html.md"""
 # %% ../nbs/61_data.ipynb #90bed672
 from __future__ import annotations
 import json
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from sklearn.datasets import load_digits
 from fastcore.xdg import xdg_cache_home
+from fastprogress.core import IN_NOTEBOOK
 from fastai.vision.all import *
-from .core import atomic, check_images, check_labels, digest, generator, InputError
+from .core import (atomic, check_images, check_labels, check_seed, digest, generator,
+                           InputError, sweep)
 
 # %% auto #0
-__all__ = ['ImageTensors', 'TensorDL', 'TensorDataLoaders', 'digits_dls', 'pad_crop', 'hflip', 'cache_folder', 'open_part',
-           'imagefolder_dls']
+__all__ = ['image_suffixes', 'ImageTensors', 'TensorDL', 'TensorDataLoaders', 'digits_dls', 'pad_crop', 'hflip', 'image_files',
+           'cache_folder', 'open_part', 'part_folders', 'imagefolder_dls']
 
 # %% ../nbs/61_data.ipynb #191f7684
 class ImageTensors:
-    "Images as one tensor with labels: `ds[i]` is a pair (image, label), `ds[indices]` a smaller data set."
-    n_inp, loss_func = 1, CrossEntropyLossFlat()
+    "Images as one tensor with labels: `ds[i]` is a pair, `ds[indices]` a smaller data set."
+    n_inp,loss_func = 1,CrossEntropyLossFlat()
     def __init__(self,
-        x: Tensor, # Images, (N, C, H, W): uint8, or floats in [0,1]
-        y: Tensor | None, # Labels, (N,), int64; None where there are none
-        vocab: Sequence[str], # The name of each class, in the order of the labels
-        name: str = '', # What records call this data set
+        x:Tensor,      # Images, (N, C, H, W): uint8, or floats in [0,1]
+        y:Tensor|None, # Labels, (N,), int64; None where there are none
+        vocab:Sequence[str], # The name of each class, in the order of the labels; no name twice
+        name:str='',   # What records call this data set
     ):
-        if x.dtype != torch.uint8 or x.ndim != 4: check_images(x)
-        self.x, self.y, self.name = x, y, name
+        if not isinstance(x, Tensor) or x.dtype!=torch.uint8 or x.ndim!=4: check_images(x)
+        self.x,self.y,self.name = x,y,name
         self.vocab = vocab if isinstance(vocab, CategoryMap) else CategoryMap(vocab, sort=False)
+        if len(self.vocab)!=len(vocab):
+            raise InputError(f'a class name stands twice in {", ".join(map(str, vocab))}')
         if y is not None:
             check_labels(y, self.c)
-            if len(x) != len(y): raise InputError(f'{len(x)} images but {len(y)} labels')
+            if len(x)!=len(y): raise InputError(f'{len(x)} images but {len(y)} labels')
 
     def __len__(self): return len(self.x)
     def __getitem__(self, i):
@@ -57,37 +61,69 @@ class ImageTensors:
     def new_empty(self): return self[[]]
     def decode(self, b, full=True): return (b[0], *(Category(self.vocab[o]) for o in b[1:]))
 
+
+# %% ../nbs/61_data.ipynb #bb511c70
+@patch
+def with_vocab(self:ImageTensors,
+    vocab:Sequence[str], # The names of the classes in another order, or of more classes
+) -> ImageTensors: # The same images; each label stands for the same name as before
+    "Labels in terms of `vocab`. Raises `InputError` for a class that isn't in it."
+    if list(vocab)==list(self.vocab): return self
+    if odd := [str(o) for o in self.vocab if o not in list(vocab)]:
+        raise InputError(f'the classes {", ".join(odd)} are none of {", ".join(map(str, vocab))}')
+    index = tensor([list(vocab).index(o) for o in self.vocab])
+    return type(self)(self.x, None if self.y is None else index[self.y.cpu()], vocab, self.name)
+
+
 # %% ../nbs/61_data.ipynb #47d7c3fb
 class TensorDL(TfmdDL):
-    "A fastai `DataLoader` that cuts whole batches `(x, y)` from an `ImageTensors`: x float in [0,1], y int64, on `device`."
+    "A fastai `DataLoader` that cuts whole batches `(x, y)`: x float in [0,1], y int64."
     def __init__(self,
-        dataset: ImageTensors, # What to cut
-        bs: int = 64, # Images in a batch
-        shuffle: bool = False, # Draw a new order every epoch
-        augment: Sequence[Callable] = (), # Functions `(x, generator) -> x` for batches, applied in turn
-        seed: int = 0, # First part of the key of every random choice
-        epoch: int = 0, # Completed passes; set `dl.epoch` to resume
+        dataset:ImageTensors, # What to cut
+        bs:int=64,         # Images in a batch
+        shuffle:bool=False,# Draw a new order every epoch
+        augment:Sequence[Callable]=(), # Functions `(x, generator) -> x` of a batch, applied in turn
+        seed:int=0,        # First part of the key of every random choice
+        epoch:int=0,       # Completed passes; set `dl.epoch` to begin at another
         **kwargs
     ):
         super().__init__(dataset, bs=bs, shuffle=shuffle, **{**kwargs, 'num_workers': 0})
-        self.augment, self.seed, self.epoch, self._n_inp = augment, seed, epoch, 1
-        self._types = {tuple: [TensorImageBW if dataset.x.shape[1] == 1 else TensorImage, TensorCategory]}
+        self.augment,self.seed,self.epoch,self._n_inp = augment,seed,epoch,1
+        image = TensorImageBW if dataset.x.shape[1]==1 else TensorImage
+        self._types = {tuple: [image, TensorCategory]}
 
     def shuffle_fn(self, idxs):
         order = torch.randperm(len(idxs), generator=generator(self.seed, 'shuffle', self.epoch))
         return [idxs[i] for i in order.tolist()]
 
+    def batches(self, samps):
+        "The indices of each batch; in training, an image that would be alone joins the last batch."
+        last = []
+        for batch in chunked(samps, self.bs, self.drop_last):
+            if self.one_joins and len(batch)==1: last += batch
+            else:
+                if last: yield last
+                last = batch
+        if last: yield last
+
     def create_batches(self, samps):
-        for i, idxs in enumerate(chunked(samps, self.bs, self.drop_last)):
-            x, *y = to_device(tuple(o[idxs] for o in self.dataset.tensors), self.device)
+        for i,idxs in enumerate(self.batches(samps)):
+            x,*y = to_device(tuple(o[idxs] for o in self.dataset.tensors), self.device)
             rng = generator(self.seed, 'augment', self.epoch, i, rank_distrib())
             for f in self.augment: x = f(x, rng)
-            yield (x.float()/255 if x.dtype == torch.uint8 else x, *y)
+            if self.augment and x.dtype!=torch.uint8: check_images(x)
+            yield (x.float()/255 if x.dtype==torch.uint8 else x, *y)
 
+    @property
+    def one_joins(self) -> bool: return self.shuffle and self.bs>1 and not self.drop_last
+    def __len__(self):
+        alone = self.one_joins and self.n>self.bs and self.n%self.bs==1
+        return super().__len__() - alone
     def after_iter(self): self.epoch += 1
 
     def new(self, dataset=None, cls=None, **kwargs):
-        return super().new(dataset, cls, **{**dict(augment=self.augment, seed=self.seed, epoch=self.epoch), **kwargs})
+        own = dict(augment=self.augment, seed=self.seed, epoch=self.epoch)
+        return super().new(dataset, cls, **{**own, **kwargs})
 
     def stored(self) -> TensorDL:
         "The same images as they are stored: all of them, in order, not augmented."
@@ -96,159 +132,281 @@ class TensorDL(TfmdDL):
 
 # %% ../nbs/61_data.ipynb #130e0914
 @patch
-def split(self: ImageTensors,
-    valid_pct: float = 0.1, # Share of the images to hold out, between 0 and 1
-    seed: int = 0, # Decides which
+def split(self:ImageTensors,
+    valid_pct:float=0.1, # Share of the images to hold out, between 0 and 1
+    seed:int=0,          # Decides which
 ) -> tuple[ImageTensors, ImageTensors]: # What remains, and what is held out
-    "Hold out a random `valid_pct` of the images (drawn evenly from all, without regard to class), at least one."
-    if not 0 < valid_pct < 1 or len(self) < 2:
-        raise InputError(f'cannot hold out {valid_pct} of {len(self)} images: choose a share between 0 and 1')
-    n = min(max(1, round(valid_pct*len(self))), len(self) - 1)
+    "Hold out a random `valid_pct` of the images, at least one, but of no class the last."
+    if not 0<valid_pct<1 or len(self)<2:
+        raise InputError(f'cannot hold out {valid_pct} of {len(self)} images: '
+                         'choose a share between 0 and 1')
+    n = min(max(1, round(valid_pct*len(self))), len(self)-1)
     order = torch.randperm(len(self), generator=generator(seed, 'split'))
+    if self.y is not None: order = _last_of_class_last(order, self.y)
     return self[order[n:].sort().values], self[order[:n].sort().values]
+
+def _last_of_class_last(order, y):
+    "`order`, but the image of each class that comes last in it comes after all that don't."
+    last = list({label:i for i,label in enumerate(y[order].tolist())}.values())
+    is_last = torch.zeros(len(order), dtype=torch.bool)
+    is_last[last] = True
+    return torch.cat([order[~is_last], order[is_last]])
+
 
 # %% ../nbs/61_data.ipynb #65722f95
 @patch
-def part(self: ImageTensors,
-    n: int, # How many images
+def part(self:ImageTensors,
+    n:int, # How many images
 ) -> ImageTensors: # In their order
-    "A random part of the images, always the same one. Raises `InputError` if there aren't as many."
-    if not 1 <= n <= len(self): raise InputError(f'there are {len(self)} images, and {n} were asked for: choose 1 to {len(self)}')
+    "A random part of the images, always the same one. `InputError` if there aren't as many."
+    if not 1<=n<=len(self):
+        raise InputError(f'there are {len(self)} images, and {n} were asked for: '
+                         f'choose 1 to {len(self)}')
     return self[torch.randperm(len(self), generator=generator('part'))[:n].sort().values]
+
 
 # %% ../nbs/61_data.ipynb #7ddef819
 class TensorDataLoaders(DataLoaders):
     "Three `TensorDL`s: `train`, `valid` and `test`."
+    held_out = True  # Are the validation images held out from training?
     test    = property(lambda self: self[2])
     test_ds = property(lambda self: self[2].dataset)
-
-    @classmethod
-    def from_parts(cls,
-        train: ImageTensors, # Images to train on
-        test: ImageTensors, # Images to report on
-        valid: ImageTensors | None = None, # Images to choose by; default: held out from `train`
-        bs: int = 64, # Images in a batch
-        n_train: int | None = None, # Take only this many of `train`, see `ImageTensors.part`
-        valid_pct: float = 0.1, # Share of `train` to hold out if there is no `valid`
-        seed: int = 0, # Decides what is held out, the order of each epoch and the augmentation
-        augment: Sequence[Callable] = (), # What to do to training batches, see `TensorDL`
-        device: str | torch.device | None = None, # Default: fastai's `default_device()`
-    ) -> TensorDataLoaders:
-        "Loaders for three parts of a data set; only the training part is shuffled and augmented."
-        if bs < 1: raise InputError(f'a batch needs at least one image, not bs={bs}')
-        if n_train is not None: train = train.part(n_train)
-        if valid is None: train, valid = train.split(valid_pct, seed)
-        for part, ds in dict(valid=valid, test=test).items():
-            a, b = (tuple(o.x.shape[1:]) for o in (train, ds))
-            if a != b: raise InputError(f'training images are {a}, {part} images are {b}: bring them to one size')
-        dl = TensorDL(train, bs=bs, shuffle=True, augment=augment, seed=seed)
-        return cls(dl, *(dl.new(o, shuffle=False, augment=()) for o in (valid, test)), device=torch.device(device or default_device()))
 
     @property
     def fingerprint(self) -> str:
         "Hash of the three parts: the same exactly where data and split are the same."
         return digest(dl.dataset.fingerprint for dl in self.loaders)
 
+    @classmethod
+    def from_parts(cls,
+        train:ImageTensors, # Images to train on
+        test:ImageTensors,  # Images to report on
+        valid:ImageTensors|None=None, # Images to choose by; default: held out from `train`
+        bs:int=64,          # Images in a batch
+        n_train:int|None=None, # Take only this many of `train`, see `ImageTensors.part`
+        valid_pct:float=0.1,# Share of `train` to hold out if there is no `valid`; 0: train on all
+        seed:int=0,         # Decides what is held out, the order of each epoch and the augmentation
+        augment:Sequence[Callable]=(), # What to do to training batches, see `TensorDL`
+        device:str|torch.device|None=None, # Default: fastai's `default_device()`
+    ) -> TensorDataLoaders:
+        "Loaders for three parts of a data set; only the training part is shuffled and augmented."
+        check_seed(seed)
+        if bs<1: raise InputError(f'a batch needs at least one image, not bs={bs}')
+        held_out = valid is not None or valid_pct!=0
+        if n_train is not None: train = train.part(n_train)
+        if not held_out: valid = _stand_in(train)
+        elif valid is None: train,valid = train.split(valid_pct, seed)
+        valid,test = _matched(train, 'valid', valid),_matched(train, 'test', test)
+        dl = TensorDL(train, bs=bs, shuffle=True, augment=augment, seed=seed)
+        others = [dl.new(o, shuffle=False, augment=()) for o in (valid, test)]
+        dls = cls(dl, *others, device=torch.device(device or default_device()))
+        dls.held_out = held_out
+        _notices(dl, whole=n_train is None)
+        return dls
+
+
+# %% ../nbs/61_data.ipynb #dcf8f04f
+def _matched(train, part, ds):
+    "`ds` with labels as in `train`; `InputError` for other classes or images of another size."
+    sizes = [tuple(o.x.shape[1:]) for o in (train, ds)]
+    if sizes[0]!=sizes[1]:
+        raise InputError(f'training images are {sizes[0]}, {part} images are {sizes[1]}: '
+                         'bring them to one size')
+    if not len(ds): raise InputError(f'the {part} part holds no images')
+    if odd := set(train.vocab) ^ set(ds.vocab):
+        raise InputError(f'the train and {part} parts must have the same classes; '
+                         f'in one of them only: {", ".join(sorted(map(str, odd)))}')
+    return ds.with_vocab(train.vocab)
+
+# %% ../nbs/61_data.ipynb #5ae31efd
+def _stand_in(train):
+    "A tenth of the training images in place of a validation part, with a notice."
+    valid = train.part(max(1, round(len(train)/10)))
+    warn(f'nothing is held out: all {len(train)} images are trained on, and what is called '
+         f'validation is measured on {len(valid)} of them')
+    return valid
+
+def _notices(dl, whole):
+    "Say what is unusual: a last image that joins a batch, classes without an image to train on."
+    n = len(dl.dataset)
+    if n>dl.bs and dl.bs>1 and n%dl.bs==1:
+        warn(f'one of the {n} training images would be alone in the last batch of bs={dl.bs}: '
+             'it joins the batch before')
+    if not whole or dl.dataset.y is None: return
+    lost = sorted(set(range(dl.dataset.c)) - set(dl.dataset.y.tolist()))
+    if lost: warn(f'no training image shows {", ".join(str(dl.dataset.vocab[o]) for o in lost)}')
+
+
 # %% ../nbs/61_data.ipynb #c0950db6
 def digits_dls(
-    bs: int = 64, # Images in a batch
-    n_train: int | None = None, # Take only this many of the training images; None: all
-    valid_pct: float = 0.1, # Share of the training images to hold out for validation
-    seed: int = 0, # Decides what is held out and the order of each epoch
-    device: str | torch.device | None = None, # Default: fastai's `default_device()`
+    bs:int=64,             # Images in a batch
+    n_train:int|None=None, # Take only this many of the training images; None: all
+    valid_pct:float=0.1,   # Share of the training images to hold out; 0: none, see `from_parts`
+    seed:int=0,            # Decides what is held out and the order of each epoch
+    device:str|torch.device|None=None, # Default: fastai's `default_device()`
 ) -> TensorDataLoaders:
-    "scikit-learn's digits, (1, 8, 8): the last 360 images are the test part, whatever the seed; no augmentation."
-    x, y = load_digits(return_X_y=True)
+    "scikit-learn's digits, (1, 8, 8): the last 360 images are the test part; no augmentation."
+    x,y = load_digits(return_X_y=True)
     x = torch.from_numpy((x*255/16).round().astype('uint8')).view(-1, 1, 8, 8)
-    ds = ImageTensors(x, torch.from_numpy(y).long(), [str(i) for i in range(10)], name='digits')
-    return TensorDataLoaders.from_parts(ds[:-360], ds[-360:], bs=bs, n_train=n_train, valid_pct=valid_pct, seed=seed, device=device)
+    names = [str(i) for i in range(10)]
+    ds = ImageTensors(x, torch.from_numpy(y).long(), names, name='digits')
+    return TensorDataLoaders.from_parts(ds[:-360], ds[-360:], bs=bs, n_train=n_train,
+                                        valid_pct=valid_pct, seed=seed, device=device)
 
 # %% ../nbs/61_data.ipynb #29d0159b
+def _upright(im:Image.Image) -> Image.Image:
+    "`im` turned as its EXIF tag says; as it is where it has none, or one that can't be read."
+    if im.format=='JPEG' and not {'exif', 'xmp'} & im.info.keys(): return im  # the usual, quickly
+    try: turned = im.getexif().get(ExifTags.Base.Orientation, 1)!=1
+    except Exception: return im
+    return ImageOps.exif_transpose(im) if turned else im
+
+def _on_white(im:Image.Image) -> Image.Image:
+    "`im` as it looks on white paper, where something in it is transparent."
+    if im.mode not in ('RGBA', 'LA', 'PA', 'RGBa') and 'transparency' not in im.info: return im
+    im = im.convert('RGBA')
+    return Image.alpha_composite(Image.new('RGBA', im.size, 'white'), im).convert('RGB')
+
 def _pixels(
-    im: Image.Image, # A photo
-    channels: int, # 1 or 3
-    size: tuple[int,int] | None = None, # Height and width to fit it to
-) -> Tensor: # (C, H, W), uint8
-    "The pixels of a photo; where `size` is given, cut to its proportions around the centre and resized (bilinear)."
-    if im.mode[0] in 'IF': raise InputError(f'pixels of mode {im.mode} are not supported, save it with 8 bits per channel')
-    im = im.convert({1: 'L', 3: 'RGB'}[channels])
-    if size is not None and im.size[::-1] != tuple(size): im = ImageOps.fit(im, size[::-1], Image.BILINEAR)
+    im:Image.Image, # A photo
+    channels:int,   # 1 or 3
+    size:tuple[int,int]|None=None, # Height and width to fit it to
+) -> Tensor:        # (C, H, W), uint8
+    "The pixels of a photo, upright and on white; cut around the centre and resized to `size`."
+    if im.mode[0] in 'IF':
+        raise InputError(f'pixels of mode {im.mode} are not supported, '
+                         'save it with 8 bits per channel')
+    im = _on_white(_upright(im)).convert({1: 'L', 3: 'RGB'}[channels])
+    if size is not None and im.size[::-1]!=tuple(size):
+        im = ImageOps.fit(im, size[::-1], Image.BILINEAR)
     return torch.from_numpy(np.array(im)).view(*im.size[::-1], channels).permute(2, 0, 1)
 
+
 # %% ../nbs/61_data.ipynb #c70cb93a
-def _read_image(file, channels: int, size: tuple[int,int] | None = None) -> Tensor:
+def _read_image(file, channels:int, size:tuple[int,int]|None=None) -> Tensor:
     "The pixels of an image file, see `_pixels`; an `InputError` names the file if that fails."
-    try: return _pixels(load_image(file), channels, size)
+    try:
+        with Image.open(file) as im: return _pixels(im, channels, size)
     except Exception as e: raise InputError(f'cannot read {file}: {e}') from e
 
-def _to_image(o, shape: Sequence[int]) -> Tensor:
-    "One image (file, PIL image, or array as CHW, HWC or HW) as a tensor of `shape` (C, H, W), uint8 or float."
-    if isinstance(o, (str, Path)): return _read_image(o, shape[0], shape[1:])
+def _to_image(o, shape:Sequence[int]) -> Tensor:
+    "One image (file, PIL image, array as CHW, HWC or HW) as a tensor of `shape`, uint8 or float."
+    if isinstance(o, (str, Path)):
+        if not os.path.isfile(o): raise InputError(f'cannot read {o}: it is not a file')
+        return _read_image(o, shape[0], shape[1:])
     if isinstance(o, Image.Image): return _pixels(o, shape[0], shape[1:])
     x = torch.as_tensor(o).cpu().as_subclass(Tensor)
-    if x.ndim == 2: x = x[None]
-    if x.shape != shape and x.shape == (*shape[1:], shape[0]): x = x.permute(2, 0, 1)
-    if x.shape != shape: raise InputError(f'image has shape {tuple(x.shape)}, expected {tuple(shape)}')
-    return x if x.dtype == torch.uint8 else x.float()
+    if x.ndim==2: x = x[None]
+    if x.shape!=shape and x.shape==(*shape[1:], shape[0]): x = x.permute(2, 0, 1)
+    if x.shape!=shape:
+        raise InputError(f'image has shape {tuple(x.shape)}, expected {tuple(shape)}')
+    return x if x.dtype==torch.uint8 else x.float()
+
 
 # %% ../nbs/61_data.ipynb #f23d5683
-def _to_label(pair, vocab: CategoryMap) -> int:
+def _to_label(pair, vocab:CategoryMap) -> int:
     "The class index of a pair (image, label), whose label is an index or a class name."
-    if len(pair) < 2: raise InputError('with_labels=True needs pairs (image, label)')
+    if len(pair)<2: raise InputError('with_labels=True needs pairs (image, label)')
     label = vocab.o2i.get(pair[1], pair[1])
-    if isinstance(label, str): raise InputError(f'{label!r} is none of the classes {", ".join(vocab)}')
+    if isinstance(label, str):
+        raise InputError(f'{label!r} is none of the classes {", ".join(vocab)}')
     return int(label)
 
+def _to_tensors(items, like, with_labels) -> ImageTensors:
+    "Images of any kind as a data set like `like`, see `test_dl`."
+    one = isinstance(items, (str, Path, Image.Image)) or getattr(items, 'ndim', 4)<4
+    pairs = [o if isinstance(o, tuple) else (o,) for o in ([items] if one else items)]
+    if not pairs: raise InputError('there are no images')
+    xs = [_to_image(o[0], like.x.shape[1:]) for o in pairs]
+    if any(x.is_floating_point() for x in xs):
+        xs = [x if x.is_floating_point() else x/255 for x in xs]
+    y = tensor([_to_label(o, like.vocab) for o in pairs]) if with_labels else None
+    return ImageTensors(torch.stack(xs), y, like.vocab)
+
+
+# %% ../nbs/61_data.ipynb #9dd755ba
 @patch
-def test_dl(self: TensorDataLoaders,
-    test_items, # One or more images (files, PIL images, arrays or tensors), pairs (image, label), or an `ImageTensors`
+def test_dl(self:TensorDataLoaders,
+    test_items, # Images (files, PIL images, arrays), pairs (image, label), or an `ImageTensors`
     rm_type_tfms=None, # Not used (fastai passes it)
-    with_labels: bool = False, # Keep the labels of pairs or of an `ImageTensors`; a pair's may be an index or a class name
+    with_labels:bool=False, # Keep the labels? By name, or in a pair by index
     **kwargs # For `TensorDL`, e.g. `bs`
 ) -> TensorDL: # A loader like `dls.valid`: not shuffled, not augmented
-    "A loader over other images. Files and PIL images are fitted to the size of the data set, arrays have to have it."
-    like, y = self.valid_ds, None
-    if isinstance(test_items, ImageTensors): ds = test_items if with_labels else test_items.unlabeled()
+    "A loader over other images. Files are fitted to the data set's size, arrays have to have it."
+    like = self.valid_ds
+    if not isinstance(test_items, ImageTensors): ds = _to_tensors(test_items, like, with_labels)
     else:
-        one = isinstance(test_items, (str, Path, Image.Image)) or getattr(test_items, 'ndim', 4) < 4
-        pairs = [o if isinstance(o, tuple) else (o,) for o in ([test_items] if one else test_items)]
-        if not pairs: raise InputError('there are no images')
-        xs = [_to_image(o[0], like.x.shape[1:]) for o in pairs]
-        if any(x.is_floating_point() for x in xs): xs = [x if x.is_floating_point() else x/255 for x in xs]
-        if with_labels: y = tensor([_to_label(o, like.vocab) for o in pairs])
-        ds = ImageTensors(torch.stack(xs), y, like.vocab)
+        sizes = [tuple(o.x.shape[1:]) for o in (test_items, like)]
+        if sizes[0]!=sizes[1]:
+            raise InputError(f'images have shape {sizes[0]}, expected {sizes[1]}')
+        ds = test_items.with_vocab(like.vocab) if with_labels else test_items.unlabeled()
     return self.valid.new(ds, **kwargs)
+
 
 # %% ../nbs/61_data.ipynb #2ac2911a
 def pad_crop(
-    x: Tensor, # A batch, (N, C, H, W)
-    generator: torch.Generator, # Draws a place for each image
-    pad: int = 4, # Zeros on each side, in pixels
-) -> Tensor: # A batch of the same shape
+    x:Tensor,  # A batch, (N, C, H, W)
+    generator:torch.Generator, # Draws a place for each image
+    pad:int=4, # Zeros on each side, in pixels
+) -> Tensor:   # A batch of the same shape
     "Pad every image with zeros and cut an H×W window out at a random place."
-    n, _, h, w = x.shape
-    top, left = torch.randint(2*pad + 1, (2, n), generator=generator, device=generator.device).to(x.device)
+    n,_,h,w = x.shape
+    places = torch.randint(2*pad+1, (2, n), generator=generator, device=generator.device)
+    top,left = places.to(x.device)
     windows = F.pad(x, [pad]*4).unfold(2, h, 1).unfold(3, w, 1)
     return windows[torch.arange(n, device=x.device), :, top, left]
 
 # %% ../nbs/61_data.ipynb #ba60f65e
 def hflip(
-    x: Tensor, # A batch, (N, C, H, W)
-    generator: torch.Generator, # Draws which images
-) -> Tensor: # A batch of the same shape
+    x:Tensor, # A batch, (N, C, H, W)
+    generator:torch.Generator, # Draws which images
+) -> Tensor:  # A batch of the same shape
     "Mirror every image left to right with probability ½."
     flip = torch.rand(len(x), generator=generator, device=generator.device).to(x.device) < 0.5
     return torch.where(flip[:,None,None,None], x.flip(-1), x)
 
 # %% ../nbs/61_data.ipynb #e84e3609
-def _class_files(part: Path) -> dict[str, L]:
+image_suffixes = set('.avif .bmp .gif .heic .heif .ico .jfif .jp2 .jpe .jpeg .jpg .pbm .pcx '
+                     '.pgm .png .pnm .ppm .tga .tif .tiff .webp'.split())
+
+def _place(path):
+    "What makes a folder this one, whatever link led to it."
+    o = os.stat(path)
+    return o.st_dev, o.st_ino
+
+def _unlistable(e): raise InputError(f'cannot read {e.filename}: {e.strerror}') from e
+
+def image_files(
+    folder:str|Path, # A folder
+) -> L: # Their paths, sorted
+    "The image files in `folder`, at any depth. `InputError` for links in a circle, pipes, devices."
+    found,seen = [],{_place(o) for o in Path(folder).absolute().parents}
+    for path,folders,names in os.walk(folder, followlinks=True, onerror=_unlistable):
+        if _place(path) in seen:
+            raise InputError(f'{path} is a folder that was read already: '
+                             'remove the link that leads to it')
+        seen.add(_place(path))
+        folders[:] = [o for o in folders if o[0]!='.']
+        images = [o for o in names if o[0]!='.' and Path(o).suffix.lower() in image_suffixes]
+        found += [Path(path)/o for o in images]
+    for f in found:
+        if not f.is_file() and f.exists(): raise InputError(f'{f} is a pipe or a device: remove it')
+    return L(sorted(found, key=str))
+
+
+# %% ../nbs/61_data.ipynb #9db1319d
+def _class_files(part:Path) -> dict[str, L]:
     "The image files of each class folder of `part`, sorted by name."
     folders = sorted(o for o in part.iterdir() if o.is_dir() and not o.name.startswith('.'))
-    if not folders: raise InputError(f'{part} holds no class folders: expected {part}/<class name>/<image file>')
-    classes = {o.name: get_image_files(o).sorted(str) for o in folders}
-    for name, files in classes.items():
-        if not files: raise InputError(f'class folder {part/name} holds no images: fill it or remove it')
+    if not folders:
+        raise InputError(f'{part} holds no class folders: '
+                         f'expected {part}/<class name>/<image file>')
+    classes = {o.name: image_files(o) for o in folders}
+    for name,files in classes.items():
+        if not files:
+            raise InputError(f'class folder {part/name} holds no images: fill it or remove it')
     return classes
+
 
 # %% ../nbs/61_data.ipynb #d0ab2696
 def _try_read(files, **kwargs) -> list:
@@ -258,98 +416,159 @@ def _try_read(files, **kwargs) -> list:
         except InputError as e: return e
     return [read(o) for o in files]
 
-def _stack(images: list[Tensor], files: list[Path]) -> Tensor:
+def _stack(images:list[Tensor], files:list[Path]) -> Tensor:
     "The images as one tensor (N, C, H, W); an `InputError` names two files that differ in size."
-    for x, f in zip(images, files):
-        if x.shape != images[0].shape:
-            one, other = (f'{f} is {x.shape[1]}×{x.shape[2]}' for f,x in ((files[0], images[0]), (f, x)))
-            raise InputError(f'{one} but {other}: pass size= to bring all images to one size')
+    for x,f in zip(images, files):
+        if x.shape!=images[0].shape:
+            one,other = ('{}×{}'.format(*o.shape[1:]) for o in (images[0], x))
+            raise InputError(f'{files[0]} is {one} but {f} is {other}: '
+                             'pass size= to bring all images to one size')
     return torch.stack(images)
 
-def _decode(part: Path, classes: dict[str, L], channels, size, skip_unreadable) -> tuple[ImageTensors, list[str]]:
-    "All images of one part of the folder, and the names of the files that were left out."
-    labels, files = zip(*((i, f) for i, fs in enumerate(classes.values()) for f in fs))
-    read = parallel(_try_read, list(chunked(files, 100)), channels=channels, size=size, threadpool=True,
-                    progress=len(files) > 5000).concat()
-    good, bad = ([i for i,o in enumerate(read) if isinstance(o, t)] for t in (Tensor, InputError))
+def _check_room(n:int, channels:int, size):
+    "Raise `InputError` if `n` images of `size` would not fit into this machine's memory."
+    if size is None or not hasattr(os, 'sysconf'): return
+    need,have = n*channels*size[0]*size[1],os.sysconf('SC_PAGE_SIZE')*os.sysconf('SC_PHYS_PAGES')
+    if need>have:
+        raise InputError(f'{n} images of {size[0]}×{size[1]} pixels would take {need/1e9:,.0f} GB, '
+                         f'of which this machine has {have/1e9:,.0f}: choose a smaller size')
+
+
+# %% ../nbs/61_data.ipynb #f18de221
+def _decode(part:Path, classes:dict[str, L], channels, size, skip_unreadable) -> tuple:
+    "All images of one part of the folder as `ImageTensors`, and the names of the files left out."
+    labels,files = zip(*((i, f) for i,fs in enumerate(classes.values()) for f in fs))
+    _check_room(len(files), channels, size)
+    bar = len(files)>5000 and (IN_NOTEBOOK or sys.stdout.isatty())
+    read = parallel(_try_read, list(chunked(files, 100)), channels=channels, size=size,
+                    threadpool=True, progress=bar).concat()
+    good,bad = ([i for i,o in enumerate(read) if isinstance(o, t)] for t in (Tensor, InputError))
     if bad and not skip_unreadable:
         raise InputError(f'{read[bad[0]]}; {len(bad)} of {len(files)} images are unreadable: '
                          'repair or remove them, or pass skip_unreadable=True')
     y = tensor(labels)[good]
-    for i, name in enumerate(classes):
+    for i,name in enumerate(classes):
         if i not in y: raise InputError(f'class folder {part/name} holds no readable image')
     x = _stack([read[i] for i in good], [files[i] for i in good])
     return ImageTensors(x, y, list(classes)), [str(files[i]) for i in bad]
 
-# %% ../nbs/61_data.ipynb #4f727c27
-def _save_tensors(ds: ImageTensors, skipped: list[str], fname: Path):
-    "Keep `ds` and the names of the files that aren't in it; only warns if that isn't possible."
-    meta = dict(vocab=json.dumps(list(ds.vocab)), skipped=json.dumps(skipped), fingerprint=ds.fingerprint)
-    try:
-        with atomic(fname) as f: save_file({'x': ds.x, 'y': ds.y}, f, metadata=meta)
-    except (OSError, SafetensorError) as e: warn(f'the decoded images could not be kept in {fname.parent} ({e})')
 
-def _load_tensors(fname: Path) -> tuple[ImageTensors, list[str]] | None:
-    "What `_save_tensors` wrote; None if there is no such file or, with a warning, if it is damaged."
+# %% ../nbs/61_data.ipynb #4f727c27
+def _save_tensors(ds:ImageTensors, skipped:list[str], fname:Path):
+    "Keep `ds` and the names of the files that aren't in it; only warns if that isn't possible."
+    meta = dict(vocab=json.dumps(list(ds.vocab)), skipped=json.dumps(skipped),
+                fingerprint=ds.fingerprint)
+    try:
+        sweep(fname.parent)
+        with atomic(fname) as f: save_file({'x': ds.x, 'y': ds.y}, f, metadata=meta)
+    except (OSError, SafetensorError) as e:
+        warn(f'the decoded images could not be kept in {fname.parent} ({e})')
+
+def _load_tensors(fname:Path) -> tuple[ImageTensors, list[str]]|None:
+    "What `_save_tensors` wrote; None if there is no such file or, with a warning, a damaged one."
     if not fname.exists(): return None
     try:
         with safe_open(fname, 'pt') as f:
             meta = f.metadata()
             ds = ImageTensors(f.get_tensor('x'), f.get_tensor('y'), json.loads(meta['vocab']))
-        if ds.fingerprint != meta['fingerprint']: raise InputError('its content does not match its fingerprint')
+        if ds.fingerprint!=meta['fingerprint']:
+            raise InputError('its content does not match its fingerprint')
         return ds, json.loads(meta['skipped'])
     except Exception as e: warn(f'{fname} is damaged ({e}): decoding the images again')
 
+
 # %% ../nbs/61_data.ipynb #5e39694f
-def cache_folder(root: Path, cache_dir: str | Path | None = None) -> Path:
+def cache_folder(
+    root:Path, # A folder of images
+    cache_dir:str|Path|None=None, # Another place
+) -> Path:
     "Where the decoded images of `root` are kept."
     if chosen := cache_dir or os.environ.get('LBGAT_CACHE'): return Path(chosen).expanduser()
     return root/'.lbgat_cache' if os.access(root, os.W_OK) else xdg_cache_home()/'lbgat_nb'
 
 # %% ../nbs/61_data.ipynb #6c456f8e
-def _content(root: Path, classes: dict[str, L], options: dict):
-    "Everything that the decoded images depend on."
-    yield from ('format 1', *sorted(options.items()))
-    for name, files in classes.items():
-        yield from (name, len(files))
-        for f in files: yield from (str(f).removeprefix(str(root)), f.read_bytes())
+def _bytes_of(f:Path):
+    "The bytes of a file; where it can't be read, something else than any bytes."
+    try: return f.read_bytes()
+    except OSError as e: return f'unreadable: {e.strerror}'
 
-def open_part(part: Path, classes: dict[str, L], cache: Path, **options) -> ImageTensors:
+def _content(root:Path, classes:dict[str, L], options:dict):
+    "Everything that the decoded images depend on."
+    yield from ('format 2', *sorted(options.items()))
+    for name,files in classes.items():
+        yield from (name, len(files))
+        for f in files: yield from (str(f).removeprefix(str(root)), _bytes_of(f))
+
+# %% ../nbs/61_data.ipynb #ba055c83
+def open_part(
+    part:Path,  # A folder
+    classes:dict[str, L], # The image files in it of each class
+    cache:Path, # Where decoded images are kept
+    **options   # `channels`, `size`, `skip_unreadable`, see `imagefolder_dls`
+) -> ImageTensors:
     "One part of a folder of images: from `cache` if it is there, else decoded and put there."
     root = part.parent
-    fname = cache/f'{root.name}-{part.name}-{digest(_content(root, classes, options))[:16]}.safetensors'
+    key = digest(_content(root, classes, options))[:16]
+    fname = cache/f'{root.name}-{part.name}-{key}.safetensors'
     kept = _load_tensors(fname)
     if kept is None:
         kept = _decode(part, classes, **options)
         _save_tensors(*kept, fname)
-    ds, skipped = kept
+    ds,skipped = kept
     if skipped: warn(f'skipped {len(skipped)} unreadable images: {", ".join(skipped)}')
     ds.name = root.name
     return ds
 
+
 # %% ../nbs/61_data.ipynb #2b0c8b46
+def part_folders(
+    root:Path, # A folder of images
+) -> dict[str, Path]:
+    "The folders of its parts: `train`, `test`, and `valid` if there is one, also called `val`."
+    for part in ('train', 'test'):
+        if not (root/part).is_dir():
+            raise InputError(f'no folder {root/part}: expected {root}/train/<class>/ '
+                             f'and {root}/test/<class>/')
+    valid = [root/o for o in ('valid', 'val', 'validation') if (root/o).is_dir()]
+    if len(valid)>1:
+        raise InputError(f'{valid[0]} and {valid[1]} are both validation parts: remove one')
+    return dict(train=root/'train', **{'valid': o for o in valid}, test=root/'test')
+
+def _both_sides(size):
+    "`size` as height and width."
+    if size is None: return None
+    sides = (size, size) if isinstance(size, int) else tuple(size)
+    if len(sides)!=2 or not all(isinstance(o, int) and o>0 for o in sides):
+        raise InputError(f'size is a side in pixels, or height and width, not {size}')
+    return sides
+
+
+# %% ../nbs/61_data.ipynb #281d0992
 def imagefolder_dls(
-    path: str | Path, # Folder that holds `train/<class>/` and `test/<class>/`, and `valid/<class>/` if there is such a part
-    bs: int = 128, # Images in a batch
-    size: int | tuple[int,int] | None = None, # Height and width to bring all images to; None: all have the same already
-    n_train: int | None = None, # Take only this many of the training images; None: all
-    valid_pct: float = 0.1, # Share of the training images to hold out where there is no `valid/`
-    seed: int = 0, # Decides what is held out, the order of each epoch and the augmentation
-    augment: Sequence[Callable] = (pad_crop, hflip), # What to do to training batches, see `TensorDL`
-    channels: int = 3, # 3 for colour, 1 for grey
-    skip_unreadable: bool = False, # Leave unreadable images out (and say which); else they are an error
-    cache_dir: str | Path | None = None, # Where to keep the decoded images; default: `$LBGAT_CACHE`, the folder itself, or the user's cache
-    device: str | torch.device | None = None, # Default: fastai's `default_device()`
+    path:str|Path, # Folder with `train/<class>/`, `test/<class>/` and perhaps `valid/<class>/`
+    bs:int=128,    # Images in a batch
+    size:int|tuple[int,int]|None=None, # Height and width to bring images to; None: all have one
+    n_train:int|None=None, # Take only this many of the training images; None: all
+    valid_pct:float=0.1,   # Share of the training images to hold out without `valid/`; 0: none
+    seed:int=0,    # Decides what is held out, the order of each epoch and the augmentation
+    augment:Sequence[Callable]=(pad_crop, hflip), # What to do to training batches, see `TensorDL`
+    channels:int=3,# 3 for colour, 1 for grey
+    skip_unreadable:bool=False, # Leave unreadable images out and say which? Else that is an error
+    cache_dir:str|Path|None=None, # Where decoded images are kept, see `cache_folder`
+    device:str|torch.device|None=None, # Default: fastai's `default_device()`
 ) -> TensorDataLoaders:
     "Loaders for a folder of images; raises `InputError` where the folder isn't what it has to be."
     root = Path(path).expanduser().resolve()
     if channels not in (1, 3): raise InputError(f'images have 1 or 3 channels, not {channels}')
-    for part in ('train', 'test'):
-        if not (root/part).is_dir(): raise InputError(f'no folder {root/part}: expected {root}/train/<class>/ and {root}/test/<class>/')
-    parts = {part: _class_files(root/part) for part in ('train', 'valid', 'test') if (root/part).is_dir()}
-    for part, classes in parts.items():
-        if odd := parts['train'].keys() ^ classes.keys():
-            raise InputError(f'{root/part} and {root}/train must have the same classes; in one of them only: {", ".join(sorted(odd))}')
-    options = dict(channels=channels, size=(size, size) if isinstance(size, int) else size, skip_unreadable=skip_unreadable)
-    ds = {part: open_part(root/part, o, cache_folder(root, cache_dir), **options) for part, o in parts.items()}
-    return TensorDataLoaders.from_parts(**ds, bs=bs, n_train=n_train, valid_pct=valid_pct, seed=seed, augment=augment, device=device)
+    options = dict(channels=channels, size=_both_sides(size), skip_unreadable=skip_unreadable)
+    folders = part_folders(root)
+    files = {part: _class_files(o) for part,o in folders.items()}
+    for part,classes in files.items():
+        if odd := files['train'].keys() ^ classes.keys():
+            raise InputError(f'{folders[part]} and {root}/train must have the same classes; '
+                             f'in one of them only: {", ".join(sorted(odd))}')
+    cache = cache_folder(root, cache_dir)
+    ds = {part: open_part(folders[part], o, cache, **options) for part,o in files.items()}
+    return TensorDataLoaders.from_parts(**ds, bs=bs, n_train=n_train, valid_pct=valid_pct,
+                                        seed=seed, augment=augment, device=device)
+
