@@ -191,8 +191,8 @@ def _header(target, weights):
 
 def _image_size(data, header):
     "The size to which images are brought: that of the training, where the data have no size of their own"
-    from lbgat_nb.datasets import datasets, recognise
-    name = data if data in datasets else Path(data).expanduser().is_dir() and recognise(Path(data).expanduser())
+    from lbgat_nb.datasets import named_dls, recognise
+    name = data if data in named_dls else Path(data).expanduser().is_dir() and recognise(Path(data).expanduser())
     if not header.get('size') or name in ('digits','cifar10','cifar100'): return None
     h,w = header['size']
     return h if h==w else (h,w)
@@ -200,7 +200,7 @@ def _image_size(data, header):
 def _test_data(target, header, data, device, download):
     "The data to evaluate on: those that are named, else those of the run, else those that the header names"
     from lbgat_nb.core import InputError
-    from lbgat_nb.datasets import datasets, get_dls
+    from lbgat_nb.datasets import get_dls, named_dls
     from lbgat_nb.runs import check_device, Run
     if target.is_dir() and data is None:
         run = Run.open(target, download=download)
@@ -208,7 +208,7 @@ def _test_data(target, header, data, device, download):
         run.check_data()
         return run.dls
     name = data or header.get('data')
-    if data is None and name not in datasets:
+    if data is None and name not in named_dls:
         raise InputError(f"{target} was trained on {name}: say where it is with --data FOLDER")
     return get_dls(name, size=_image_size(name, header), download=download, device=check_device(device))
 
@@ -216,9 +216,7 @@ def _test_data(target, header, data, device, download):
 # %% ../nbs/77_cli.ipynb #3d7993f4
 def _test_loader(dls, header):
     "The test images, with labels in the order of the network's classes. Raises `InputError` if they are not for this network."
-    import torch
     from lbgat_nb.core import InputError
-    from lbgat_nb.data import ImageTensors
     ds,vocab = dls.test_ds,header.get('vocab') or list(dls.vocab)
     trained,given = (header['c_in'], *header.get('size', ds.x.shape[2:])),tuple(ds.x.shape[1:])
     if given!=trained:
@@ -227,9 +225,7 @@ def _test_loader(dls, header):
     if len(vocab)!=header['n_out'] or (unknown := set(ds.vocab)-set(vocab)):
         raise InputError(f"The network knows {header['n_out']} classes ({', '.join(vocab[:3])}, ...), and not "
                          f"{', '.join(sorted(unknown)[:3])}: name its data with --data")
-    if list(ds.vocab)==vocab: return dls.test
-    index = torch.tensor([vocab.index(o) for o in ds.vocab])
-    return dls.test.new(ImageTensors(ds.x, index[ds.y], vocab, ds.name))
+    return dls.test if list(ds.vocab)==vocab else dls.test.new(ds.with_vocab(vocab))
 
 
 # %% ../nbs/77_cli.ipynb #8d107d6a

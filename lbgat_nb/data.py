@@ -504,9 +504,12 @@ def open_part(
     part:Path,  # A folder
     classes:dict[str, L], # The image files in it of each class
     cache:Path, # Where decoded images are kept
-    **options   # `channels`, `size`, `skip_unreadable`, see `imagefolder_dls`
+    channels:int=3, # 3 for colour, 1 for grey
+    size:int|tuple[int,int]|None=None, # Height and width to bring images to; None: all have one
+    skip_unreadable:bool=False, # Leave unreadable images out and say which? Else that is an error
 ) -> ImageTensors:
     "One part of a folder of images: from `cache` if it is there, else decoded and put there."
+    options = dict(channels=channels, size=_both_sides(size), skip_unreadable=skip_unreadable)
     root = part.parent
     key = digest(_content(root, classes, options))[:16]
     fname = cache/f'{root.name}-{part.name}-{key}.safetensors'
@@ -518,6 +521,14 @@ def open_part(
     if skipped: warn(f'skipped {len(skipped)} unreadable images: {", ".join(skipped)}')
     ds.name = root.name
     return ds
+
+def _both_sides(size):
+    "`size` as height and width."
+    if size is None: return None
+    sides = (size, size) if isinstance(size, int) else tuple(size)
+    if len(sides)!=2 or not all(isinstance(o, int) and o>0 for o in sides):
+        raise InputError(f'size is a side in pixels, or height and width, not {size}')
+    return sides
 
 
 # %% ../nbs/61_data.ipynb #2b0c8b46
@@ -533,15 +544,6 @@ def part_folders(
     if len(valid)>1:
         raise InputError(f'{valid[0]} and {valid[1]} are both validation parts: remove one')
     return dict(train=root/'train', **{'valid': o for o in valid}, test=root/'test')
-
-def _both_sides(size):
-    "`size` as height and width."
-    if size is None: return None
-    sides = (size, size) if isinstance(size, int) else tuple(size)
-    if len(sides)!=2 or not all(isinstance(o, int) and o>0 for o in sides):
-        raise InputError(f'size is a side in pixels, or height and width, not {size}')
-    return sides
-
 
 # %% ../nbs/61_data.ipynb #281d0992
 def imagefolder_dls(
@@ -560,7 +562,7 @@ def imagefolder_dls(
     "Loaders for a folder of images; raises `InputError` where the folder isn't what it has to be."
     root = Path(path).expanduser().resolve()
     if channels not in (1, 3): raise InputError(f'images have 1 or 3 channels, not {channels}')
-    options = dict(channels=channels, size=_both_sides(size), skip_unreadable=skip_unreadable)
+    options = dict(channels=channels, size=size, skip_unreadable=skip_unreadable)
     folders = part_folders(root)
     files = {part: _class_files(o) for part,o in folders.items()}
     for part,classes in files.items():

@@ -6,7 +6,7 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/datasets.html.md"""
 
 # %% ../nbs/63_datasets.ipynb #41c0b531
 from __future__ import annotations
-import json, os, pickle
+import os, pickle, re
 from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
@@ -14,33 +14,52 @@ import torch
 from fastcore.foundation import L
 from fastcore.meta import delegates
 from fastai.data.external import fastai_path
-from fastai.data.transforms import get_image_files
 from .core import check_labels, digest, InputError
-from .data import (
-    digits_dls, hflip, imagefolder_dls, ImageTensors, pad_crop, TensorDataLoaders)
-from .data import cache_folder, open_part
+from .data import (cache_folder, digits_dls, hflip, image_files, imagefolder_dls,
+                           ImageTensors, open_part, pad_crop, part_folders, TensorDataLoaders)
 from .download import fetch, unpack
 
 # %% auto #0
-__all__ = ['sources', 'datasets', 'Source', 'data_home', 'recognise', 'find_data', 'cifar10_dls', 'cifar100_dls',
-           'tinyimagenet_dls', 'tinyimagenet_words', 'get_dls']
+__all__ = ['cifar10_names', 'cifar100_names', 'published', 'named_dls', 'Published', 'data_home', 'recognise', 'find_data',
+           'cifar10_dls', 'cifar100_dls', 'tinyimagenet_dls', 'tinyimagenet_words', 'get_dls']
 
 # %% ../nbs/63_datasets.ipynb #1153722e
 @dataclass(frozen=True)
-class Source:
-    "Where a data set comes from, and the names that copies of it have on disk"
+class Published:
+    "A data set as it was published, and the names that copies of it have on disk"
     url:str       # Address of the official archive
     md5:str       # Its published checksum
     n_classes:int # Number of classes
-    folders:dict  # Name of a folder with a copy → pattern for the names of archives that unpack to it
+    folders:dict  # Name of a folder with a copy → pattern of archives that unpack to it
+    classes:tuple=()    # Names of the classes, where they are written here
+    size:int|None=None  # Side of the images in pixels, where it may not be chosen
 
-sources = dict(
-    cifar10 = Source('https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz', 'c58f30108f718f92721af3b95e74349a', 10,
-                     {'cifar-10-batches-py': 'cifar-10-python.tar.gz', 'cifar10': 'cifar10*.tgz'}),
-    cifar100 = Source('https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz', 'eb9058c3a382ffc7106e4002c42a8d85', 100,
-                      {'cifar-100-python': 'cifar-100-python.tar.gz', 'cifar100': 'cifar100*.tgz'}),
-    tinyimagenet = Source('http://cs231n.stanford.edu/tiny-imagenet-200.zip', '90528d7ca1a48142e341f4ef8d21d0de', 200,
-                          {'tiny-imagenet-200': 'tiny-imagenet-200*.[zt]*'}))
+cifar10_names = tuple('airplane automobile bird cat deer dog frog horse ship truck'.split())
+cifar100_names = tuple("""
+    apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus
+    butterfly camel can castle caterpillar cattle chair chimpanzee clock cloud cockroach couch
+    crab crocodile cup dinosaur dolphin elephant flatfish forest fox girl hamster house kangaroo
+    keyboard lamp lawn_mower leopard lion lizard lobster man maple_tree motorcycle mountain
+    mouse mushroom oak_tree orange orchid otter palm_tree pear pickup_truck pine_tree plain
+    plate poppy porcupine possum rabbit raccoon ray road rocket rose sea seal shark shrew skunk
+    skyscraper snail snake spider squirrel streetcar sunflower sweet_pepper table tank telephone
+    television tiger tractor train trout tulip turtle wardrobe whale willow_tree wolf woman worm
+""".split())
+
+# %% ../nbs/63_datasets.ipynb #55059712
+_cifar = 'https://www.cs.toronto.edu/~kriz/'
+published = dict(
+    cifar10 = Published(
+        _cifar+'cifar-10-python.tar.gz', 'c58f30108f718f92721af3b95e74349a', 10,
+        {'cifar-10-batches-py': 'cifar-10-python.tar.gz', 'cifar10': 'cifar10[-_.]*tgz'},
+        cifar10_names, 32),
+    cifar100 = Published(
+        _cifar+'cifar-100-python.tar.gz', 'eb9058c3a382ffc7106e4002c42a8d85', 100,
+        {'cifar-100-python': 'cifar-100-python.tar.gz', 'cifar100': 'cifar100[-_.]*tgz'},
+        cifar100_names, 32),
+    tinyimagenet = Published(
+        'http://cs231n.stanford.edu/tiny-imagenet-200.zip', '90528d7ca1a48142e341f4ef8d21d0de', 200,
+        {'tiny-imagenet-200': 'tiny-imagenet-200*.[zt]*'}))
 
 # %% ../nbs/63_datasets.ipynb #97c86d9b
 def data_home(
@@ -51,120 +70,159 @@ def data_home(
 
 # %% ../nbs/63_datasets.ipynb #75e7a103
 class _Kept:
-    "Stands in for numpy's arrays and types in a pickle: keeps what the pickle says of them, and does nothing."
+    "Stands in for numpy's arrays and types in a pickle: keeps what it says of them, does nothing."
     def __init__(self, *args): self.args = args
     def __setstate__(self, state): self.state = state
 
-_stand_ins = {('numpy.core.multiarray','_reconstruct'): _Kept, ('numpy','dtype'): _Kept, ('numpy','ndarray'): None,
-              ('_codecs','encode'): lambda s, _: s.encode('latin1')}  # how Python 3 writes bytes for Python 2
+_stand_ins = {
+    ('numpy.core.multiarray','_reconstruct'): _Kept, ('numpy','dtype'): _Kept,
+    ('numpy','ndarray'): None,
+    ('_codecs','encode'): lambda s, _: s.encode('latin1')}  # how Python 3 writes bytes for Python 2
 
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module, name):
         try: return _stand_ins[module.replace('_core', 'core'), name]
-        except KeyError: raise pickle.UnpicklingError(f'it asks for {module}.{name}, which no data set needs') from None
+        except KeyError:
+            message = f'it asks for {module}.{name}, which no data set needs'
+            raise pickle.UnpicklingError(message) from None
 
 def _array(kept:_Kept) -> np.ndarray:
     "The array of bytes that a pickle describes."
     _, shape, dtype, fortran, content = kept.state
-    if dtype.args[0] not in ('u1', b'u1'): raise ValueError(f'it holds an array of {dtype.args[0]}, not of bytes')
+    if dtype.args[0] not in ('u1', b'u1'):
+        raise ValueError(f'it holds an array of {dtype.args[0]}, not of bytes')
     return np.frombuffer(content, np.uint8).reshape(shape, order='F' if fortran else 'C')
 
 # %% ../nbs/63_datasets.ipynb #685e6100
 def _read_pickle(file:Path) -> dict:
-    "The dictionary in a file of the official CIFAR archives. Nothing in the file is run; `InputError` if it is anything else."
+    "The dictionary in a file of the official CIFAR archives, of which nothing is run."
     try:
         with open(file, 'rb') as f: content = _Unpickler(f, encoding='bytes').load()
         return {k.decode() if isinstance(k, bytes) else k: v for k,v in content.items()}
-    except FileNotFoundError: raise InputError(f'{file} is missing: unpack the archive again') from None
-    except Exception as e: raise InputError(f'{file} is no CIFAR batch ({e}): unpack the archive again') from e
+    except FileNotFoundError:
+        raise InputError(f'{file} is missing: unpack the archive again') from None
+    except Exception as e:
+        raise InputError(f'{file} is no CIFAR batch ({e}): unpack the archive again') from e
 
 # %% ../nbs/63_datasets.ipynb #2aab79f3
 @dataclass(frozen=True)
 class _Batches:
     meta:str; names:str; labels:str; train:tuple; test:tuple
 
-_batches = dict(cifar10  = _Batches('batches.meta', 'label_names', 'labels', tuple(f'data_batch_{i}' for i in range(1,6)), ('test_batch',)),
-                cifar100 = _Batches('meta', 'fine_label_names', 'fine_labels', ('train',), ('test',)))
+_batches = dict(
+    cifar10  = _Batches('batches.meta', 'label_names', 'labels',
+                        tuple(f'data_batch_{i}' for i in range(1,6)), ('test_batch',)),
+    cifar100 = _Batches('meta', 'fine_label_names', 'fine_labels', ('train',), ('test',)))
 
 def _read_batch(file:Path, labels:str, n_classes:int) -> tuple[np.ndarray, torch.Tensor]:
     "Images and labels of one official batch."
     b = _read_pickle(file)
     try:
-        x, y = _array(b['data']).reshape(-1, 3, 32, 32), torch.tensor(b[labels])
+        x,y = _array(b['data']).reshape(-1, 3, 32, 32),torch.tensor(b[labels])
         check_labels(y, n_classes)
-        if len(x) != len(y): raise ValueError(f'{len(x)} images but {len(y)} labels')
-    except Exception as e: raise InputError(f'{file} is not as it was published ({e!r}): unpack the archive again') from e
+        if len(x)!=len(y): raise ValueError(f'{len(x)} images but {len(y)} labels')
+    except Exception as e:
+        raise InputError(f'{file} is not as it was published ({e!r}): '
+                         'unpack the archive again') from e
     return x, y
 
+# %% ../nbs/63_datasets.ipynb #67ce8335
 def _read_batches(folder:Path, name:str) -> dict[str, ImageTensors]:
     "Training and test part of a folder with official batches."
     o = _batches[name]
-    vocab = [s.decode() if isinstance(s, bytes) else s for s in _read_pickle(folder/o.meta).get(o.names, [])]
+    names = _read_pickle(folder/o.meta).get(o.names, [])
+    vocab = [s.decode() if isinstance(s, bytes) else s for s in names]
     parts = {}
     for part in ('train', 'test'):
-        xs, ys = zip(*(_read_batch(folder/f, o.labels, len(vocab)) for f in getattr(o, part)))
+        xs,ys = zip(*(_read_batch(folder/f, o.labels, len(vocab)) for f in getattr(o, part)))
         parts[part] = ImageTensors(torch.from_numpy(np.concatenate(xs)), torch.cat(ys), vocab)
     return parts
 
 # %% ../nbs/63_datasets.ipynb #3d49a42a
 def _read_tree(folder:Path, cache_dir:str|Path|None) -> dict[str, ImageTensors]:
-    "Training and test part of a folder with `train/…/<class>/<image>` and `test/…/<class>/<image>`."
-    parts = {}
-    for part in ('train', 'test'):
-        if not (folder/part).is_dir(): raise InputError(f'{folder/part} is missing: {folder} must hold the official files, or train/<class>/ and test/<class>/')
+    "The parts of a folder with `train/…/<class>/<image>` and `test/…/<class>/<image>`."
+    parts,cache = {},cache_folder(folder, cache_dir)
+    for part,where in part_folders(folder).items():
         classes = {}
-        for f in get_image_files(folder/part).sorted(str): classes.setdefault(f.parent.name, L()).append(f)
-        parts[part] = open_part(folder/part, dict(sorted(classes.items())), cache_folder(folder, cache_dir), channels=3, size=None, skip_unreadable=False)
+        for f in image_files(where): classes.setdefault(f.parent.name, L()).append(f)
+        if not classes: raise InputError(f'{where} holds no images: unpack the archive again')
+        parts[part] = open_part(where, dict(sorted(classes.items())), cache)
     return parts
 
 # %% ../nbs/63_datasets.ipynb #a6dcc547
+def _folders(path:Path) -> list[Path]: return [o for o in path.glob('*') if o.is_dir()]
+
 def recognise(
     folder:str|Path, # A folder
-) -> str|None:       # A key of `sources`
-    "The name of the data set that `folder` is a copy of, if that is seen by more than `train/<class>/` and `test/<class>/`."
+) -> str|None:       # A key of `published`
+    "The data set that `folder` is a copy of, if more shows it than `train/<class>/`."
     folder = Path(folder)
-    for name, file in dict(cifar10='batches.meta', cifar100='meta', tinyimagenet='wnids.txt').items():
-        if (folder/file).is_file(): return name
-    groups = [o for o in (folder/'train').glob('*') if o.is_dir()]  # fastai's CIFAR-100
-    if len(groups) == 20 and len([o for g in groups for o in g.iterdir() if o.is_dir()]) == 100: return 'cifar100'
+    if (folder/'batches.meta').is_file(): return 'cifar10'
+    if (folder/'meta').is_file() and (folder/'train').is_file(): return 'cifar100'
+    if (folder/'wnids.txt').is_file(): return 'tinyimagenet'
+    groups = _folders(folder/'train')  # fastai's CIFAR-100
+    names = sorted(o.name for g in groups for o in _folders(g)) if len(groups)==20 else []
+    if tuple(names)==cifar100_names: return 'cifar100'
 
 def _unpacked(archive:Path, folder:str) -> Path:
     "The folder that `archive` holds, beside it or in the cache folder."
     home = archive.parent
-    if not os.access(home, os.W_OK): home = cache_folder(home)/digest([archive, archive.stat().st_size, archive.stat().st_mtime_ns])[:16]
+    if not os.access(home, os.W_OK):
+        about = archive.stat()
+        home = cache_folder(home)/digest([archive, about.st_size, about.st_mtime_ns])[:16]
     home.mkdir(parents=True, exist_ok=True)
     return unpack(archive, home/folder)
 
 # %% ../nbs/63_datasets.ipynb #3fc8b2de
 def find_data(
-    name:str,                # A key of `sources`
+    name:str,                # A key of `published`
     path:str|Path|None=None, # The copy, or the folder that it lies in, see `data_home`
     download:bool=False,     # Download it if there is none?
 ) -> Path:
-    "The folder with a copy of the data set, unpacked or downloaded if need be. Raises `InputError` if there is none."
-    s, home = sources[name], data_home(path)
-    if recognise(home) == name or (home/'train').is_dir(): return home
+    "The folder with a copy of the data set, unpacked or downloaded if need be."
+    s,home = published[name],data_home(path)
+    if recognise(home)==name: return home
     for folder in s.folders:
         if (home/folder).is_dir(): return home/folder
-    for folder, pattern in s.folders.items():
+    if (home/'train').is_dir(): return home
+    for folder,pattern in s.folders.items():
         for archive in sorted(home.glob(pattern)):
-            if archive.suffix != '.part': return _unpacked(archive, folder)
+            if archive.suffix!='.part': return _unpacked(archive, folder)
     archive = home/Path(s.url).name
-    if not download: raise InputError(f'there is no {name} in {home}: put {s.url} at {archive}, name another folder (LBGAT_DATA), or let it be downloaded (download=True, --download)')
+    if not download:
+        raise InputError(f'there is no {name} in {home}: put {s.url} at {archive}, '
+                         'name another folder (LBGAT_DATA), or let it be downloaded '
+                         '(download=True, --download)')
     return _unpacked(fetch(s.url, archive, s.md5), next(iter(s.folders)))
 
 # %% ../nbs/63_datasets.ipynb #0870d7e9
+def _check_part(name:str, part:str, folder:Path, ds:ImageTensors):
+    "Raise `InputError` unless classes and size are those of the data set `name`."
+    s,what = published[name],f'the {part} part of {folder}'
+    instead = f'use it as a folder of images, or get {s.url}'
+    if ds.c!=s.n_classes:
+        raise InputError(f'{name} has {s.n_classes} classes, {what} has {ds.c}: {instead}')
+    if s.classes and (odd := sorted(set(s.classes) ^ set(ds.vocab))):
+        raise InputError(f'{what} is not that of {name}, only one of them has {", ".join(odd)}: '
+                         f'{instead}')
+    if not s.classes and not all(re.fullmatch(r'n\d{8}', o) for o in ds.vocab):
+        raise InputError(f'{what} is not that of {name}, whose classes have names like n12345678: '
+                         f'{instead}')
+    if s.size and ds.x.shape[1:]!=(3, s.size, s.size):
+        raise InputError(f'{what} has images of {tuple(ds.x.shape[1:])}, {name} of (3, 32, 32): '
+                         f'{instead}')
+
 def _loaders(name:str, folder:Path, parts:dict[str, ImageTensors], **kwargs) -> TensorDataLoaders:
-    "Loaders for the parts of the data set `name`, after a look at the number of its classes."
-    for part, ds in parts.items():
-        n = sources[name].n_classes
-        if ds.c != n: raise InputError(f'{name} has {n} classes, the {part} part of {folder} has {ds.c}: use it as a folder of images, or get {sources[name].url}')
+    "Loaders for the parts of the data set `name`, after a look at what they hold."
+    for part,ds in parts.items():
+        _check_part(name, part, folder, ds)
         ds.name = name
     return TensorDataLoaders.from_parts(**parts, **kwargs)
 
 def _cifar_dls(name, path, download, cache_dir, **kwargs) -> TensorDataLoaders:
     folder = find_data(name, path, download)
-    parts = _read_batches(folder, name) if (folder/_batches[name].meta).is_file() else _read_tree(folder, cache_dir)
+    if (folder/_batches[name].meta).is_file(): parts = _read_batches(folder, name)
+    else: parts = _read_tree(folder, cache_dir)
     return _loaders(name, folder, parts, **kwargs)
 
 # %% ../nbs/63_datasets.ipynb #73391938
@@ -172,85 +230,138 @@ def cifar10_dls(
     path:str|Path|None=None, # Where it is, see `find_data`
     bs:int=128,              # Images in a batch
     n_train:int|None=None,   # Take only this many of the training images; None: all
-    valid_pct:float=0.1,     # Share of the training images to hold out for validation
-    seed:int=0,              # Decides what is held out, the order of each epoch and the augmentation
+    valid_pct:float=0.1,     # Share of the training images to hold out; 0: none, see `from_parts`
+    seed:int=0,              # Decides what is held out, the order of epochs and the augmentation
     augment:tuple=(pad_crop, hflip), # What to do to training batches
     download:bool=False,     # Download it where it isn't found?
     cache_dir:str|Path|None=None, # Where to keep what is decoded from an image folder
     device:str|torch.device|None=None, # Default: fastai's `default_device()`
 ) -> TensorDataLoaders:
-    "CIFAR-10: 50,000 and 10,000 images of (3, 32, 32) in 10 classes. Raises `InputError` where it isn't found or is damaged."
-    return _cifar_dls('cifar10', path, download, cache_dir, bs=bs, n_train=n_train, valid_pct=valid_pct, seed=seed, augment=augment, device=device)
+    "CIFAR-10: 50,000 and 10,000 images of (3, 32, 32). `InputError` if there is no whole copy."
+    return _cifar_dls('cifar10', path, download, cache_dir, bs=bs, n_train=n_train,
+                      valid_pct=valid_pct, seed=seed, augment=augment, device=device)
 
 @delegates(cifar10_dls)
 def cifar100_dls(path:str|Path|None=None, **kwargs) -> TensorDataLoaders:
-    "CIFAR-100 with its 100 fine labels: 50,000 and 10,000 images of (3, 32, 32); the arguments are those of `cifar10_dls`."
+    "CIFAR-100 with its 100 fine labels; sizes and arguments are those of `cifar10_dls`."
     kwargs = {**dict(download=False, cache_dir=None, bs=128, augment=(pad_crop, hflip)), **kwargs}
     return _cifar_dls('cifar100', path, **kwargs)
 
 # %% ../nbs/63_datasets.ipynb #57529862
-def _lines(file:Path) -> list[list[str]]:
-    "The lines of a text file, split at tabs."
-    try: return [o.split('\t') for o in file.read_text(encoding='utf-8').splitlines() if o.strip()]
-    except (OSError, UnicodeDecodeError) as e: raise InputError(f'cannot read {file} ({e}): unpack the archive again') from e
+def _lines(file:Path) -> list[str]:
+    "The lines of a text file that hold something, without a byte-order mark or space around them."
+    try: lines = file.read_text(encoding='utf-8-sig').splitlines()
+    except (OSError, UnicodeDecodeError) as e:
+        raise InputError(f'cannot read {file} ({e}): unpack the archive again') from e
+    return [o.strip() for o in lines if o.strip()]
 
+def _wnids(folder:Path) -> list[str]:
+    "The classes of Tiny ImageNet, sorted."
+    return sorted(o.split()[0] for o in _lines(folder/'wnids.txt'))
+
+def _val_files(val:Path) -> dict[str, Path]:
+    "The validation images by their names."
+    files = {}
+    for f in image_files(val):
+        if f.name in files:
+            raise InputError(f'{f} and {files[f.name]} are one image: remove one of the two')
+        files[f.name] = f
+    return files
+
+# %% ../nbs/63_datasets.ipynb #43ed229b
+def _val_labels(val:Path, files:dict[str, Path], wnids:set[str]) -> dict[str, str]:
+    "The class of each validation image, in the published order: by annotation, or by its folder."
+    again,notes = 'unpack the archive again',val/'val_annotations.txt'
+    in_folder = {name: next((o for o in f.relative_to(val).parts[:-1] if o in wnids), None)
+                 for name,f in files.items()}
+    if notes.exists():
+        rows = [o.split()[:2] for o in _lines(notes)]
+        if short := [o for o in rows if len(o)<2]:
+            raise InputError(f'{notes} names no class for {short[0][0]}: {again}')
+        labels = dict(rows)
+    else: labels = dict(sorted(in_folder.items(), key=lambda o: (len(o[0]), o[0])))
+    for name,wnid in labels.items():
+        if wnid is None: raise InputError(f'{notes} is missing: {again}')
+        if wnid not in wnids:
+            raise InputError(f'{notes} names the class {wnid}, which is not in wnids.txt: {again}')
+        if in_folder.get(name) not in (None, wnid):
+            raise InputError(f'{files[name]} is of the class {wnid}, as {notes} says: {again}')
+    if extra := files.keys() - labels.keys():
+        raise InputError(f'{notes} does not name {min(extra)}: {again}')
+    return labels
+
+# %% ../nbs/63_datasets.ipynb #379d5f41
 def _tiny_files(folder:Path) -> dict[str, dict[str, L]]:
     "The image files of each class in the training and in the validation part of Tiny ImageNet."
-    wnids = sorted(o[0] for o in _lines(folder/'wnids.txt'))
-    train = {o: get_image_files(folder/'train'/o).sorted(str) for o in wnids}
+    wnids = _wnids(folder)
+    train = {o: L() for o in wnids}
+    for o in wnids:
+        if (folder/'train'/o).is_dir(): train[o] = image_files(folder/'train'/o)
+    files = _val_files(folder/'val')
+    labels = _val_labels(folder/'val', files, set(wnids))
     val = {o: L() for o in wnids}
-    for name, wnid, *_ in _lines(folder/'val/val_annotations.txt'):
-        if wnid not in val: raise InputError(f'{folder}/val/val_annotations.txt names the class {wnid}, which is not in wnids.txt: unpack the archive again')
-        val[wnid].append(folder/'val/images'/name)
-    missing = {o.name for files in val.values() for o in files} - {o.name for o in get_image_files(folder/'val')}
-    empty = [f'{part}/{o}' for part, c in dict(train=train, val=val).items() for o, files in c.items() if not files]
-    if missing or empty: raise InputError(f'{folder} is not complete, there is nothing of {sorted(missing or empty)[0]}: unpack the archive again')
+    for name,wnid in labels.items():
+        if name in files: val[wnid].append(files[name])
+    missing = sorted(labels.keys() - files.keys())
+    for part,classes in dict(train=train, val=val).items():
+        missing += [f'{part}/{o}' for o,fs in classes.items() if not fs]
+    if missing:
+        raise InputError(f'{folder} is not complete, there is nothing of {missing[0]}: '
+                         'unpack the archive again')
     return dict(train=train, val=val)
 
 # %% ../nbs/63_datasets.ipynb #11f51fc0
 def tinyimagenet_dls(
     path:str|Path|None=None, # Where it is, see `find_data`
-    size:int=32,             # Side in pixels to which images are resized; 64 leaves them as they are
+    size:int=32,             # Side in pixels to which images are resized; 64 leaves them
     bs:int=128,              # Images in a batch
     n_train:int|None=None,   # Take only this many of the training images; None: all
-    valid_pct:float=0.1,     # Share of the training images to hold out for validation
-    seed:int=0,              # Decides what is held out, the order of each epoch and the augmentation
+    valid_pct:float=0.1,     # Share of the training images to hold out; 0: none, see `from_parts`
+    seed:int=0,              # Decides what is held out, the order of epochs and the augmentation
     augment:tuple=(hflip,),  # What to do to training batches
     download:bool=False,     # Download it where it isn't found?
     cache_dir:str|Path|None=None, # Where to keep the decoded images
     device:str|torch.device|None=None, # Default: fastai's `default_device()`
 ) -> TensorDataLoaders:
-    "Tiny ImageNet: 100,000 training images in 200 classes; the test part is its 10,000 validation images. Raises `InputError` where it isn't found or is damaged."
+    "Tiny ImageNet, 200 classes; the test part is its 10,000 validation images."
     folder = find_data('tinyimagenet', path, download)
     cache = cache_folder(folder, cache_dir)
-    train, test = (open_part(folder/part, files, cache, channels=3, size=(size, size), skip_unreadable=False)
-                   for part, files in _tiny_files(folder).items())
-    return _loaders('tinyimagenet', folder, dict(train=train, test=test), bs=bs, n_train=n_train, valid_pct=valid_pct, seed=seed, augment=augment, device=device)
+    train,test = (open_part(folder/part, files, cache, size=size)
+                  for part,files in _tiny_files(folder).items())
+    return _loaders('tinyimagenet', folder, dict(train=train, test=test), bs=bs, n_train=n_train,
+                    valid_pct=valid_pct, seed=seed, augment=augment, device=device)
 
+# %% ../nbs/63_datasets.ipynb #f486613a
 def tinyimagenet_words(
     path:str|Path|None=None, # Where it is, see `find_data`
 ) -> dict[str,str]:          # Class name in the vocabulary, such as n02124075 → Egyptian cat
     "What the classes of Tiny ImageNet are called in English."
     folder = find_data('tinyimagenet', path)
-    words = dict(o[:2] for o in _lines(folder/'words.txt'))
-    return {wnid: words[wnid] for wnid in sorted(o[0] for o in _lines(folder/'wnids.txt'))}
+    words = dict(o.split(maxsplit=1) for o in _lines(folder/'words.txt'))
+    return {wnid: words[wnid] for wnid in _wnids(folder)}
 
 # %% ../nbs/63_datasets.ipynb #3144068a
-datasets = dict(digits=digits_dls, cifar10=cifar10_dls, cifar100=cifar100_dls, tinyimagenet=tinyimagenet_dls)
+named_dls = dict(digits=digits_dls, cifar10=cifar10_dls, cifar100=cifar100_dls,
+                 tinyimagenet=tinyimagenet_dls)
 
 def get_dls(
-    data:str|Path='digits',  # A key of `datasets`, or a folder: a copy of one of these, or with `train/<class>/*` and `test/<class>/*`
+    data:str|Path='digits',  # A key of `named_dls`, or a folder: a copy of one, or of images
     path:str|Path|None=None, # Where to look for a named data set, see `find_data`
-    size:int|None=None,      # Side in pixels to which Tiny ImageNet or the images of a folder are resized
+    size:int|None=None,      # Side to which Tiny ImageNet or images of a folder are resized
     download:bool=False,     # Download a named data set where it isn't found?
-    **kwargs                 # For the data set's own function: `bs`, `n_train`, `valid_pct`, `seed`, `device`, …
+    **kwargs                 # For the data set's own function: `bs`, `n_train`, `seed`, `device`, …
 ) -> TensorDataLoaders:
-    "Loaders for a data set by name or by folder. Raises `InputError` where there is none such, or it is damaged."
-    if isinstance(data, str) and data in datasets: name = data
-    elif not Path(data).expanduser().is_dir(): raise InputError(f"there is no data set and no folder called {data}: use {', '.join(datasets)}, or a folder that holds train/<class>/ and test/<class>/")
-    elif (name := recognise(Path(data).expanduser())): path = data
-    else: return imagefolder_dls(data, size=size, **kwargs)
-    if name != 'digits': kwargs |= dict(path=path, download=download)
-    if name == 'tinyimagenet': kwargs['size'] = size or 32
-    elif size is not None: raise InputError(f'the images of {name} have a size of their own: leave size out')
-    return datasets[name](**kwargs)
+    "Loaders for a data set by name or by folder. `InputError` where there is no whole one."
+    name,folder = data if data in named_dls else None,Path(data).expanduser()
+    if name is None:
+        if not folder.is_dir():
+            raise InputError(f"there is no data set and no folder called {data}: use "
+                             f"{', '.join(named_dls)}, or a folder with train/ and test/")
+        name,path = recognise(folder),data
+        if name is None: return imagefolder_dls(data, size=size, **kwargs)
+    if name!='digits': kwargs |= dict(path=path, download=download)
+    own = 8 if name=='digits' else published[name].size
+    if own is None: kwargs['size'] = 32 if size is None else size
+    elif size not in (None, own):
+        raise InputError(f'the images of {name} have {own}×{own} pixels: leave size out')
+    return named_dls[name](**kwargs)
