@@ -6,7 +6,8 @@ from fastai.learner import Learner
 from fastai.optimizer import OptimWrapper
 from lbgat_nb.data import ImageTensors, TensorDataLoaders
 from lbgat_nb.networks import create_model
-from lbgat_nb.lbgat import LBGAT, lbgat_trades
+from lbgat_nb.adversarial import AdversarialTraining
+from lbgat_nb.lbgat import lbgat_trades
 from . import plain
 from .timing import compare
 
@@ -26,7 +27,9 @@ def learner(nets, x, y, alpha=0., objective=None, bs=None, cbs=(), **kwargs):
     "A `Learner` for LBGAT+TRADES, or another objective, on these images, already on the device"
     ds = ImageTensors(x, y, [str(i) for i in range(10)])
     dls = TensorDataLoaders.from_parts(ds, ds, ds, bs=bs or len(x), device=x.device)
-    method = LBGAT(nets[1], objective or lbgat_trades(alpha), verbose=False, **kwargs)
+    objective = objective or lbgat_trades(alpha)
+    natural = nets[1] if objective.needs_natural else None
+    method = AdversarialTraining(objective, natural, verbose=False, **kwargs)
     return Learner(dls, nets[0], cbs=[method, NoValidation(), *cbs])
 
 def epoch(learn):
