@@ -114,11 +114,12 @@ class Attack:
     def examples(self, model:nn.Module, x:torch.Tensor, y:torch.Tensor,
         gen:torch.Generator|None=None,# Source of random numbers; a new one from the global numbers by default
         amp:torch.dtype|None=None,    # Half precision where the attack can use it
+        **kwargs                      # For the attack's call, such as `watch`
     ) -> torch.Tensor:                # Adversarial examples, plain and detached
         "What the attack returns, checked; model, images and random numbers are as before. Raises `InputError` for examples outside the ball."
         x,y = plain(x).detach(),plain(y)
         if gen is None: gen = torch.Generator(x.device).manual_seed(torch.randint(2**62, ()).item())
-        with undisturbed(model), eval_mode(model), frozen(model): x_adv = self(model, x.clone(), y.clone(), gen, amp)
+        with undisturbed(model), eval_mode(model), frozen(model): x_adv = self(model, x.clone(), y.clone(), gen, amp, **kwargs)
         if not isinstance(x_adv, torch.Tensor) or x_adv.shape!=x.shape:
             what = tuple(x_adv.shape) if isinstance(x_adv, torch.Tensor) else type(x_adv).__name__
             raise InputError(f"The attack {self.name} returned {what}: it has to return images of the shape {tuple(x.shape)}")
@@ -254,7 +255,7 @@ class PGD(Attack):
                 logits = model(x_adv)
                 check_logits(logits, len(x), finite=False)
                 pull = _unit_pull if half is torch.float16 else _pull
-                grad = pull(gain, logits, x_adv)
+                grad = pull(gain, logits, x_adv).nan_to_num(0)   # where the model says NaN, there is no way to go
             x_adv = x_adv.detach()
             if watch: watch(x_adv, logits.detach())
             if self.momentum: grad = velocity = self.momentum*velocity + _unit(grad, _l1_mean)

@@ -1,4 +1,4 @@
-"""Clean and robust accuracy with an interval, as records that say which attack, which images and which weights
+"""How robustness is measured: three ways to count, PGD-20, CW-20, AutoAttack, and how sure one can be
 
 Docs: https://lbgat-nb.github.io/lbgat-nb/evaluation.html.md"""
 
@@ -6,85 +6,100 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/evaluation.html.md"""
 
 # %% ../nbs/11_evaluation.ipynb #79e30e29
 from __future__ import annotations
-import json, logging, math, os, platform, re, sys, time, warnings
-from contextlib import contextmanager
-from datetime import datetime, timezone
-from functools import partial
-from importlib.metadata import version
+import json, logging, os, re, sys, time, warnings
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
-from statistics import NormalDist
-from typing import Sequence
-import pandas as pd
+from typing import Callable, Iterator, Sequence
 import pyautoattack
 import torch
-from torch import nn
-from pyautoattack import checks
-from . import __version__
-from .core import eval_mode, frozen, plain
-from .attacks import cw20, FGSM, l2, linf, PGD, pgd20
-from .core import atomic, check_images, check_labels, digest, generator, InputError
-from .models import BoundaryPair, prefers_channels_last
-from .records import keep_results, read_results, versions, wilson
 from fastai.data.load import DataLoader
 from fastai.learner import Learner
-from fastcore.basics import listify, store_attr
+from fastcore.basics import basic_repr, listify, patch
 from fastprogress.core import IN_NOTEBOOK
 from fastprogress.fastprogress import progress_bar
+from pyautoattack import checks
+from torch import nn, Tensor
+from torch.utils.data import DataLoader as TorchLoader, RandomSampler, SequentialSampler
+from .core import (
+    atomic, check_eps, check_images, check_labels, check_logits, check_seed, digest, eval_mode, frozen,
+    generator, InputError, network_of, plain, random_state, undisturbed)
+from .attacks import as_attack, Attack, Clean, cw20, FGSM, linf, pgd20
+from .models import prefers_channels_last
+from .records import keep_results, read_results, record, versions
 
 # %% auto #0
-__all__ = ['weights_hash', 'autoattack', 'evaluate']
+__all__ = ['read_images', 'images_hash', 'weights_hash', 'at_rest', 'Copying', 'Subject', 'check_model', 'Question', 'is_right',
+           'Unsettled', 'AutoAttack', 'named_attack', 'ways_to_count', 'evaluate']
 
 # %% ../nbs/11_evaluation.ipynb #7a0859ea
-def _gather(dl):
-    "All images and labels that `dl` yields, plain, on the CPU, in the order of its data set"
-    if isinstance(dl, DataLoader): dl = dl.new(shuffle=False, drop_last=False)
-    xs,ys = [],[]
-    for b in dl:
-        if not (isinstance(b, (tuple,list)) and len(b)==2 and all(isinstance(o, torch.Tensor) for o in b)):
-            raise InputError("An evaluation needs a loader of batches (images, labels), such as dls.test: this one yields something else")
-        x,y = (plain(o).detach().cpu() for o in b)
-        check_images(x)
-        xs.append(x.float()); ys.append(y)
-    if not xs: raise InputError("The loader is empty: there is nothing to evaluate")
-    return torch.cat(xs), torch.cat(ys)
+def _in_order(dl):
+    "`dl` without what belongs to training: another order every time, images left out, augmentation"
+    if isinstance(dl, DataLoader): return dl.stored() if hasattr(dl, 'stored') else dl.new(shuffle=False, drop_last=False)
+    if not (isinstance(dl, TorchLoader) and dl.batch_size): return dl
+    usual = type(dl.sampler) in (RandomSampler, SequentialSampler) and not getattr(dl.sampler, 'replacement', False)
+    if not usual or len(dl.sampler)!=len(dl.dataset): return dl
+    return TorchLoader(dl.dataset, dl.batch_size, num_workers=dl.num_workers, collate_fn=dl.collate_fn)
 
-def _subset(total, n, seed):
-    "Indices of the `n` images, out of `total`, that an evaluation with this `seed` looks at"
-    if n is None: n = total
-    if not 1<=n<=total: raise InputError(f"There are {total} images, and n={n} were asked for: choose n from 1 to {total}, or None for all")
-    return torch.randperm(total, generator=generator(seed, 'subset'))[:n].sort().values
+def _validating(dl):
+    "Within this block a data set of fastai transforms its images as those of a validation set"
+    ds = getattr(dl, 'dataset', None)
+    return ds.set_split_idx(1) if hasattr(ds, 'set_split_idx') else nullcontext()
+
+def _images_and_labels(b):
+    "Both of batch `b`, plain, on the CPU"
+    if not (isinstance(b, (tuple,list)) and len(b)==2 and all(isinstance(o, Tensor) for o in b)):
+        raise InputError(
+            "An evaluation needs a loader of batches (images, labels), such as dls.test: this one yields something else")
+    x,y = (plain(o).detach().cpu() for o in b)
+    check_images(x)
+    return x.float(), y
+
+def read_images(
+    dl, # Loader of batches (images, labels): fastai's, PyTorch's or a list
+) -> tuple[Tensor,Tensor]: # All images (float32, NCHW) and labels, plain, on the CPU, in the order of the data set
+    "What `dl` holds, as it is stored: not shuffled, all of it, not augmented. Raises `InputError` where that is impossible."
+    with random_state(), _validating(dl):
+        dl = _in_order(dl)
+        batches = [_images_and_labels(b) for b in dl]
+        again = iter(dl)
+        if again is not dl and batches and not torch.equal(_images_and_labels(next(again))[0], batches[0][0]):
+            raise InputError(
+                "This loader yields other images when it is read again, so a result would depend on chance: "
+                "give one without random transforms or a random sampler")
+    if not batches: raise InputError("The loader is empty: there is nothing to evaluate")
+    if len(sizes := {tuple(x.shape[1:]) for x,_ in batches})>1:
+        raise InputError(f"The loader yields images of different sizes, {sorted(sizes)}: bring them to one")
+    return tuple(torch.cat(o) for o in zip(*batches))
 
 # %% ../nbs/11_evaluation.ipynb #f2ff8fec
 def _bytes(t): return t.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
 
-def _fingerprint(x, y):
+def images_hash(
+    x:Tensor, # Images, float, `[0,1]`, NCHW
+    y:Tensor, # Labels, int64, N
+) -> str:     # SHA-256, 64 hex digits
     "Hash of images, to 16 bits a pixel, and labels, in their order"
     return digest([tuple(x.shape), _bytes((x*65535).round().int()), _bytes(y)])
 
 def weights_hash(
     model:nn.Module, # Any module
 ) -> str:            # SHA-256, 64 hex digits
-    "Hash of the state of `model`: every parameter and buffer with its name, type and shape, wherever it is stored"
-    state = sorted((k,v) for k,v in model.state_dict().items() if isinstance(v, torch.Tensor))
+    "Hash of every parameter and buffer of `model` with its name, type and shape, wherever it is stored, also of buffers that are not saved"
+    state = {**dict(model.named_buffers()), **model.state_dict()}
+    state = sorted((k,v) for k,v in state.items() if isinstance(v, Tensor))
     return digest(o for k,v in state for o in (k, v.dtype, tuple(v.shape), _bytes(v)))
 
 # %% ../nbs/11_evaluation.ipynb #ad666ba1
-def _network(model):
-    "The classifier in `model`: that of a `Learner`, and of a pair the robust one"
-    if isinstance(model, Learner): model = model.model
-    if isinstance(model, BoundaryPair): model = model.robust
-    if not isinstance(model, nn.Module): raise InputError(f"An evaluation needs a network or a Learner, not {type(model).__name__}")
-    half = [p.dtype for p in model.parameters() if p.is_floating_point() and p.dtype!=torch.float32]
-    if half: raise InputError(f"An evaluation runs in float32, and this model has weights in {half[0]}: call model.float() first")
-    return model
-
 @contextmanager
-def _at_rest(model):
-    "`model` in eval mode, frozen, in float32, in channels-last order where that pays, beside the global random numbers; yields its device"
+def at_rest(
+    model:nn.Module, # Any network
+): # Its device
+    "`model` as it is measured: in eval mode, frozen, in float32, in channels-last order where that pays, beside the global random numbers"
     device = next((o.device for o in [*model.parameters(), *model.buffers()]), torch.device('cpu'))
     last = prefers_channels_last(model) and all(p.is_contiguous() for p in model.parameters())
-    rng = torch.random.fork_rng([device] if device.type=='cuda' else [])
-    with eval_mode(model), frozen(model), rng, torch.autocast(device.type, enabled=False):
+    with undisturbed(model), eval_mode(model), frozen(model):
         try:
             if last: model.to(memory_format=torch.channels_last)
             yield device
@@ -92,22 +107,77 @@ def _at_rest(model):
             if last: model.to(memory_format=torch.contiguous_format)
 
 # %% ../nbs/11_evaluation.ipynb #991781af
-def _check_eps(eps):
-    if not 0<eps<=1: raise InputError(f"eps must be in pixel units, above 0 and at most 1, such as 0.031 or 8/255, not {eps}")
+class Copying(nn.Module):
+    "`model` on a copy of its images: for one that changes them in place"
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+    def forward(self, x): return self.model(x.clone())
 
-def _look(model, x, y, device):
-    "Logits of the first images, after a check that `model` can take these images and labels"
+def _first_look(model, x):
+    "Logits of `x`, and `model`, or a `Copying` one if it works in place"
+    fed = x.clone()
+    with torch.no_grad(): logits = model(fed)
+    check_logits(logits, len(x), finite=False)
+    if logits.isfinite().all(1).sum()==0:
+        raise InputError("The model has to return finite logits, and not one of the first images gets them: check its weights")
+    return logits, model if torch.equal(fed, x) else Copying(model)
+
+def _gradients(model, x):
+    "Logits of `x`, and of a fixed mixture of them the gradient: its size and its share in a fixed direction, an image"
+    x = x.clone().requires_grad_()
+    logits = model(x)
+    check_logits(logits, len(x), finite=False)
+    if not logits.requires_grad: return logits, None
+    mixture,pattern = (torch.randn(o.shape[1:], generator=generator('look')).to(o) for o in (logits, x))
+    grad, = torch.autograd.grad((logits*mixture).sum(), x, allow_unused=True)
+    if grad is None: return logits.detach(), None
+    size = grad.flatten(1).norm(dim=1)
+    share = (grad*pattern).flatten(1).sum(1)/size.clamp(min=torch.finfo(size.dtype).tiny)
+    return logits.detach(), [(f'{s:.1e}', f'{p:.1f}') for s,p in zip(size.tolist(), share.tolist())]
+
+def _alike(a, b):
+    "Are these the same logits, but for rounding?"
+    return torch.allclose(a, b, rtol=0, atol=1e-3*max(a.nan_to_num(0, 0, 0).abs().max().item(), 1e-6), equal_nan=True)
+
+# %% ../nbs/11_evaluation.ipynb #3d5b9e97
+@dataclass(frozen=True)
+class Subject:
+    "A network that is to be evaluated, and what a look at it told"
+    model:nn.Module     # As attacks get it
+    device:torch.device # Where it is
+    n_classes:int       # Logits an image
+    separate:bool       # Does its answer to an image not depend on the others in the batch?
+    smooth:bool         # Do its answers have gradients?
+    look:list           # Its answers to a few images, and their gradients, without the digits that differ between devices
+    about:dict          # What its records say: name, hash of the weights, device, versions
+
+def check_model(
+    model:nn.Module,     # Network, at rest
+    x:Tensor,            # Images that it is to be asked about
+    y:Tensor,            # Their labels
+    device:torch.device, # Where it is
+) -> Subject:
+    "A look at `model` with the first eight images. Raises `InputError` if it can't take these images and labels."
+    half = {p.dtype for p in model.parameters() if p.is_floating_point()} - {torch.float32}
+    if half: raise InputError(f"An evaluation runs in float32, and this model has weights in {half.pop()}: call model.float() first")
     check_images(x, getattr(model, 'c_in', None))
-    torch.manual_seed(0)   # the same look at a model that draws random numbers
-    with torch.no_grad(): logits = model(x[:8].to(device))
-    if not (isinstance(logits, torch.Tensor) and logits.ndim==2 and logits.isfinite().all()):
-        raise InputError("The model has to return finite logits, one row an image: check its weights and what its forward returns")
+    hashed,few = weights_hash(model), x[:8].to(device)
+    try:
+        torch.manual_seed(0)   # the same look at a model that draws random numbers
+        logits,model = _first_look(model, few)
+        torch.manual_seed(0)
+        again,gradients = _gradients(model, few[:4])
+        with torch.no_grad(): check_logits(model(few[:1]), 1, finite=False)
+    except InputError: raise
+    except Exception as e:
+        raise InputError(f"The model fails on images of shape {tuple(few.shape)}, or fewer of them: {e or type(e).__name__}") from e
     check_labels(y, logits.shape[1])
-    return logits
-
-def _rounded(logits):
-    "Logits without the digits that differ between devices"
-    return (logits.detach().cpu().double().round(decimals=2)+0.).tolist()
+    rounded = (logits.cpu().double().round(decimals=2)+0.).tolist()
+    gpu = f' ({torch.cuda.get_device_name(device)})' if device.type=='cuda' else ''
+    network = model.model if isinstance(model, Copying) else model
+    about = dict(model=getattr(network, 'name', type(network).__name__), weights=hashed, device=f'{device}{gpu}', versions=versions())
+    return Subject(model, device, logits.shape[1], _alike(logits[:4], again), gradients is not None, [rounded, gradients], about)
 
 # %% ../nbs/11_evaluation.ipynb #59edc6a2
 def _kept_bytes(model, x):
@@ -115,11 +185,12 @@ def _kept_bytes(model, x):
     sizes = {}
     def pack(t):
         sizes[t.untyped_storage().data_ptr()] = t.untyped_storage().nbytes()
-        return t
-    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t): model(x.clone().requires_grad_())
+        return t.detach()   # `t` itself would be kept for ever, in a circle with its own history
+    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+        model(x.clone().requires_grad_())
     return sum(sizes.values())
 
-def _bounded(model, x, bs, device, memory=None):
+def _affordable(model, x, bs, device, memory=None):
     "`bs`, or fewer if on the CPU so many images would need more than a quarter of the memory (in bytes; default: what there is)"
     if device.type!='cpu' or not hasattr(os, 'sysconf'): return bs
     memory = memory or os.sysconf('SC_PAGE_SIZE')*os.sysconf('SC_PHYS_PAGES')
@@ -131,63 +202,146 @@ def _fitting(run, bs):
     while True:
         try: return run(bs),bs
         except torch.OutOfMemoryError:
-            if bs==1: raise InputError("Not even one image fits into the memory of the device: use a smaller model, or the CPU") from None
+            if bs==1:
+                raise InputError("Not even one image fits into the memory of the device: use a smaller model, or the CPU") from None
         bs //= 2
         torch.cuda.empty_cache()
 
+# %% ../nbs/11_evaluation.ipynb #1d133a0a
+@dataclass(frozen=True)
+class Question:
+    "Images with labels, and all that decides how they are attacked, but for the attack"
+    x:Tensor    # Images, float32, `[0,1]`, NCHW, on the CPU
+    y:Tensor    # Labels, int64, N
+    data:dict   # What records say about them: name, part, number and hash of all images
+    seed:int=0  # Of all random numbers
+    bs:int=128  # Images at once; fewer where they don't fit into memory
+    folder:str|Path|None=None # Where records are kept
+    progress:bool=True        # Show progress bars?
+
+    @classmethod
+    def read(cls, dl, part='', **kwargs):
+        "A question about all images that loader `dl` holds, which records call `part`"
+        x,y = read_images(dl)
+        ds = getattr(dl, 'dataset', dl)
+        name,known = (o if isinstance(o, str) else '' for o in (getattr(ds, 'name', ''), getattr(ds, 'fingerprint', '')))
+        return cls(x, y, dict(name=name or type(ds).__name__, part=part, total=len(y), fingerprint=known or images_hash(x, y)), **kwargs)
+
+    def __post_init__(self):
+        if self.bs<1: raise InputError(f"A batch needs at least one image, not bs={self.bs}")
+        check_seed(self.seed)
+
+    def __len__(self): return len(self.y)
+
+    @cached_property
+    def evaluated(self): return images_hash(self.x, self.y)
+
+    def some(self, n:int|None):
+        "The question about `n` of the images, a random subset that only the seed decides; all if None"
+        total = len(self)
+        if n is None: n = total
+        if not 0<=n<=total:
+            raise InputError(f"There are {total} images, and n={n} were asked for: choose n from 0 to {total}, or None for all")
+        i = torch.randperm(total, generator=generator(self.seed, 'subset'))[:n].sort().values
+        return replace(self, x=self.x[i], y=self.y[i])
+
+    def bar(self, items, name):
+        "`items` with a progress bar, where there is a notebook or a terminal to draw it in"
+        if not self.progress or not (IN_NOTEBOOK or sys.stdout.isatty()): return items
+        bar = progress_bar(items, leave=False)
+        bar.comment = name
+        return bar
+
+    def batches(self, device, bs, name=''):
+        "Images, labels and a generator for each `bs` images; their random numbers, the global ones too, depend on seed and place alone"
+        for i,(x,y) in enumerate(self.bar(list(zip(self.x.split(bs), self.y.split(bs))), name)):
+            gen = generator(self.seed, 'attack', i, device=device)
+            torch.manual_seed(gen.initial_seed())
+            yield x.to(device), y.to(device), gen
+
+    def ask(self,
+        subject:Subject, # Whom to ask
+        run:Callable,    # `run(x, y, gen)`, for a batch
+        name:str='',     # What the progress bar says
+    ) -> tuple[list,int]: # What `run` returned for each batch, and how many images at once fitted into memory
+        "`run` for all images"
+        def all_of_them(bs): return [run(*o) for o in self.batches(subject.device, bs, name)]
+        return _fitting(all_of_them, _affordable(subject.model, self.x, self.bs, subject.device))
+
+    def settings(self, attack, bs):
+        "What a record says about `attack`, when `bs` images at once fitted into memory"
+        return {**attack.facts(), 'seed':self.seed, 'bs':bs}
+
+    def key(self, attack, way, *subjects):
+        "Hash of all that the answer of `subjects` depends on, when `attack` is counted in this way"
+        code = [versions()[o].split('+')[0] for o in ('torch','pyautoattack')]
+        known = [o for s in subjects for o in (s.about['weights'], s.look)]
+        return digest([way, attack.name, attack.settings(), attack.eps, self.seed, self.bs, self.evaluated, *known, *code])
+
+    def kept(self):
+        "The records in the folder, by their keys"
+        return {r['key']: r for r in read_results(self.folder)} if self.folder else {}
+
+# %% ../nbs/11_evaluation.ipynb #c35ca034
+def is_right(
+    logits:Tensor, # Logits, (N, classes)
+    y:Tensor,      # Labels, int64, N
+) -> Tensor:       # bool, N
+    "Which images the logits get right; logits with a NaN are never right"
+    return (logits.argmax(1)==y) & ~logits.isnan().any(1)
+
 # %% ../nbs/11_evaluation.ipynb #b04e6aae
-_metrics = ('final iterate', 'clean-correct', 'worst case')
-def _clean(model, x, y): return x
-
-def _inside(x_adv, x, eps, norm):
-    "Which of `x_adv` are images, and lie in the ball around `x`; the last bits of a float are not held against them"
-    return (norm(x_adv-x) <= eps+1e-6) & ((x_adv>=0) & (x_adv<=1)).flatten(1).all(1)
-
-class _Watched(nn.Module):
-    "`model` while batch `x` is attacked: keeps in mind what it was fooled about, and is asked only about images that can still change one of the `ways` to count"
-    def __init__(self, model, x, y, eps, norm, ways):
+class Unsettled(nn.Module):
+    "`model` while a batch is attacked: it is asked about the images that are `open()`, and of the others the clean `logits` are repeated"
+    def __init__(self, model, logits, open):
         super().__init__()
-        store_attr()
-        with torch.no_grad(): self.logits = model(x)
-        self.clean,self.fooled = self.logits.argmax(1)==y, torch.zeros_like(y, dtype=torch.bool)
+        self.model,self.logits,self.open = model,logits,open
 
-    def open(self):
-        "Which images are not settled"
-        if 'final iterate' in self.ways: return torch.ones_like(self.fooled)
-        return self.clean if 'clean-correct' in self.ways else self.clean & ~self.fooled
-
-    def forward(self, x_adv):
+    def forward(self, x):
         i = self.open().nonzero().flatten()
         if not len(i): i = i.new_zeros(1)   # a gradient needs something to start from
-        logits = self.model(x_adv if len(i)==len(x_adv) else x_adv[i])
-        self.fooled[i] |= _inside(x_adv[i], self.x[i], self.eps, self.norm) & (logits.argmax(1)!=self.y[i])
-        return self.logits.index_put((i,), logits)
+        return self.logits.index_put((i,), self.model(x if len(i)==len(x) else x[i]))
 
-def _score(model, attack, x, y, eps, ways=_metrics):
-    "Which images are right, counted in each of `ways`, after one run of `attack`"
-    watched = _Watched(model, x, y, eps, norm := getattr(attack, 'norm', linf), ways)
-    if attack is _clean: return {'clean':watched.clean}
-    x_adv = plain(attack(watched if isinstance(attack, PGD) else model, x, y)).detach()
-    if not _inside(x_adv, x, eps, norm).all():
-        raise InputError(f"The attack left the ball of eps={eps} around the image, or [0,1]: give the eps that it has, or project its examples")
-    with torch.no_grad(): final = watched(x_adv).argmax(1)==y
-    right = {'final iterate':final, 'clean-correct':final&watched.clean, 'worst case':final&watched.clean&~watched.fooled}
+def _score(subject, attack, ways, x, y, gen):
+    "Which images of a batch are right, counted in each of `ways`, after one run of `attack`"
+    model = subject.model
+    with torch.no_grad(): logits = model(x)
+    clean = is_right(logits, y)
+    if 'clean' in ways: return dict(clean=clean)
+    fooled = torch.zeros_like(clean)
+    def watch(x_adv, logits): fooled.logical_or_(attack.inside(x_adv, x) & ~is_right(logits, y))
+    def open(): return clean if 'clean-correct' in ways else clean & ~fooled
+    watched = dict(watch=watch) if 'worst case' in ways else {}
+    if 'worst case' in attack.counts and 'final iterate' not in ways and subject.separate:
+        model = Unsettled(model, logits, open)
+    x_adv = attack.examples(model, x, y, gen, **watched)
+    with torch.no_grad(): final = is_right(model(x_adv), y)
+    right = {'final iterate':final, 'clean-correct':final&clean, 'worst case':final&clean&~fooled}
     return {way: right[way] for way in ways}
 
+# %% ../nbs/11_evaluation.ipynb #26aca927
+@patch
+def judge(self:Attack,
+    subject:Subject, # Whom to attack
+    q:Question,      # About which images
+    ways:Sequence[str], # How to count, a part of `counts`
+) -> tuple[dict,dict]: # Which images are right in each of `ways`; and `settings` and `seconds` for a record
+    "What this attack leaves of a network's accuracy"
+    start = time.perf_counter()
+    scores,bs = q.ask(subject, partial(_score, subject, self, ways), self.name)
+    right = {way: torch.cat([o[way].cpu() for o in scores]) for way in ways}
+    return right, dict(settings=q.settings(self, bs), seconds=round(time.perf_counter()-start, 3))
+
 # %% ../nbs/11_evaluation.ipynb #956cefaf
-def _predict(model, x, bs, device):
-    with torch.no_grad(): return torch.cat([model(b.to(device)).argmax(1).cpu() for b in x.split(bs)])
+_versions = dict(standard=['apgd-ce','apgd-t','fab-t','square'], plus=['apgd-ce','apgd-dlr','fab','square','apgd-t','fab-t'],
+                 rand=['apgd-ce','apgd-dlr'], **{o:[o] for o in ('apgd-ce','apgd-dlr','apgd-t','fab','fab-t','square')})
+_least = {'apgd-dlr':3, 'apgd-t':4}   # classes that the margin compares
 
-_versions = ('standard','plus','rand')
-_single = ('apgd-ce','apgd-dlr','apgd-t','fab','fab-t','square')
-
-def _authors(model, n_classes, eps, seed, device, version='standard'):
-    "The authors' AutoAttack, or one attack with its settings there; with fewer than ten classes it targets as many as there are"
-    if version not in _versions + _single: raise InputError(f"There is no AutoAttack {version!r}: use {', '.join(_versions + _single)}")
-    aa = pyautoattack.AutoAttack(model, eps=eps, seed=seed, device=device, version=version if version in _versions else 'standard')
-    if version in _single: aa.attacks_to_run = [version]
-    least = max({'apgd-dlr':3, 'apgd-t':4}.get(o, 2) for o in aa.attacks_to_run)
-    if n_classes<least: raise InputError(f"AutoAttack ({version}) needs at least {least} classes, for the margins that it compares, and this model has {n_classes}: leave it out")
+def _authors(model, version, names, n_classes, eps, seed, device):
+    "The authors' object with these attacks of `version`; with fewer than ten classes it targets as many as there are"
+    whole = version if version in ('standard','plus','rand') else 'standard'
+    aa = pyautoattack.AutoAttack(model, eps=eps, seed=seed, device=device, version=whole)
+    aa.attacks_to_run = names
     aa.apgd_targeted.n_target_classes = aa.fab.n_target_classes = min(9, n_classes-1)
     return aa
 
@@ -200,194 +354,200 @@ def _listening(heard):
     logger, trace = logging.getLogger('auto-attack'), sys.gettrace()
     level = logger.level
     checks.funcs.update(dict.fromkeys(checks.funcs, 0))   # counts of an earlier model
-    logger.addFilter(hear); logger.setLevel(min(logging.WARNING, logger.getEffectiveLevel()))
+    logger.addFilter(hear)
+    logger.setLevel(min(logging.WARNING, logger.getEffectiveLevel()))
     try: yield
     finally:
-        logger.removeFilter(hear); logger.setLevel(level); sys.settrace(trace)
+        logger.removeFilter(hear)
+        logger.setLevel(level)
+        sys.settrace(trace)
 
 # %% ../nbs/11_evaluation.ipynb #54003c09
-def _bar(items, name, progress):
-    "`items` with a progress bar, where there is a notebook or a terminal to draw it in"
-    if not progress or not (IN_NOTEBOOK or sys.stdout.isatty()): return items
-    bar = progress_bar(items, leave=False)
-    bar.comment = name
-    return bar
+@dataclass
+class _Progress:
+    "How far AutoAttack has come; an image `fell` to an attack, by number, or is wrong when clean (-1), or stands (their number)"
+    fell:list
+    bs:int            # Images at once
+    attack:int = 0    # The one at work
+    done:int = 0      # Images that it is through with
+    seconds:float = 0.
+    warnings:dict = field(default_factory=dict)
 
-def _run_authors(aa, x, y, device, state, progress):
-    "Run the attacks of `aa` from where `state` is; yields after each batch, with `state` moved on"
-    names, fell = aa.attacks_to_run, state['fell']
-    for k in _bar(range(state['attack'], len(names)), 'AutoAttack', progress):
-        aa.attacks_to_run, todo = [names[k]], (fell>=k).nonzero().flatten()
-        def batch(bs):
-            i = todo[state['done']:][:bs]
-            torch.manual_seed(generator(aa.seed, 'AutoAttack', k, state['done']).initial_seed())
-            _,pred = aa.run_standard_evaluation(x[i].to(device), y[i].to(device), batch_size=bs)
-            return i, pred.cpu()!=y[i]
-        while state['done'] < len(todo):
-            start = time.perf_counter()
-            (i,fooled),state['bs'] = _fitting(batch, state['bs'])
-            fell[i[fooled]] = k
-            state['done'] += len(i); state['seconds'] += time.perf_counter()-start
-            yield
-        state.update(attack=k+1, done=0)
+    def save(self, file):
+        with atomic(file) as f: f.write_text(json.dumps(dict(asdict(self), digest=digest([asdict(self)]))))
+
+    @classmethod
+    def load(cls, file):
+        "What was saved; None where there is nothing, or nothing that can be trusted"
+        if not file or not file.exists(): return
+        try:
+            saved = json.loads(file.read_text())
+            if saved.pop('digest')!=digest([saved]): raise ValueError
+            return cls(**saved)
+        except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
+            warnings.warn(f"{file} is damaged: AutoAttack starts anew")
 
 # %% ../nbs/11_evaluation.ipynb #9917b50d
-def _start_state(model, x, y, bs, n_attacks, device):
-    "Where an AutoAttack starts; an image `fell` to an attack, by number, or is wrong when clean (-1), or stands"
-    bs = _bounded(model, x, bs, device)
-    torch.manual_seed(0)
-    pred,bs = _fitting(lambda bs: _predict(model, x, bs, device), bs)
-    return dict(fell=torch.where(pred==y, n_attacks, -1), attack=0, done=0, bs=bs, seconds=0., warnings={})
+class AutoAttack(Attack):
+    "The authors' AutoAttack in l∞, or one of its attacks with its settings there"
+    counts = ('worst case',)
+    def __init__(self,
+        eps:float=0.031,        # Radius of the ball, in pixel units
+        version:str='standard', # 'standard', 'plus', 'rand', or one attack: 'apgd-ce', 'apgd-dlr', 'apgd-t', 'fab', 'fab-t', 'square'
+    ):
+        check_eps(eps)
+        if version not in _versions: raise InputError(f"There is no AutoAttack {version!r}: use {', '.join(_versions)}")
+        self.eps,self.version = eps,version
+    __repr__ = basic_repr('eps,version')
 
-def _summary(state, aa, names, version):
-    "What a record of AutoAttack says beside the flags; the check for a Square that found more than gradients did is the authors'"
-    fell = state['fell']
-    breakdown = {name: int((fell>=k).sum()) for k,name in enumerate(['clean', *names])}
-    checks.check_square_sr({name: k/len(fell) for name,k in breakdown.items()}, logger=aa.logger)
-    settings = dict(version=version, attacks=names, target_classes=aa.fab.n_target_classes, seed=aa.seed, bs=state['bs'])
-    fell_to = ''.join('c' if k<0 else '-' if k==len(names) else str(k) for k in fell.tolist())
-    return dict(breakdown=breakdown, fell=fell_to, warnings=list(state['warnings'].values()), settings=settings, seconds=round(state['seconds'], 3))
+    def usual_name(self):
+        whole = {'standard':'autoattack', 'plus':'autoattack-plus', 'rand':'autoattack-rand'}
+        return whole.get(self.version, self.version)
 
-# %% ../nbs/11_evaluation.ipynb #3a817b3e
-def autoattack(
-    model:nn.Module, # From `[0,1]` images to logits
-    x:torch.Tensor,  # Images, float32, `[0,1]`, NCHW
-    y:torch.Tensor,  # Labels, int64, N
-    eps:float=0.031, # Radius of the l∞ ball, in pixel units
-    seed:int=0,      # Seed of each attack
-    bs:int=128,      # Images at once; fewer where they don't fit into memory
-    folder:str|Path|None=None, # Where to save progress, in a file that is removed at the end
-    progress:bool=True, # Show a progress bar?
-    version:str='standard', # 'standard', 'plus', 'rand', or one attack: 'apgd-ce', 'apgd-dlr', 'apgd-t', 'fab', 'fab-t', 'square'
-) -> tuple[torch.Tensor,dict]: # Which images are robust; and `breakdown` (how many are left after each attack), `fell`, `warnings`, `settings`, `seconds`
-    "AutoAttack in l∞; one that was interrupted goes on, given the same `folder`. Raises `InputError` below four classes (three or two for some versions)."
-    _check_eps(eps)
-    with _at_rest(model) as device:
-        logits = _look(model, x, y, device)
-        aa = _authors(model, logits.shape[1], eps, seed, device, version)
-        names = aa.attacks_to_run
-        key = digest([weights_hash(model), _rounded(logits), _fingerprint(x, y), eps, seed, bs, version])
-        file = Path(folder)/f'autoattack-{key[:16]}.json' if folder else None
-        state = json.loads(file.read_text()) if file and file.exists() else _start_state(model, x, y, bs, len(names), device)
-        state['fell'] = torch.as_tensor(state['fell'])
-        with _listening(state['warnings']):
-            for _ in _run_authors(aa, x, y, device, state, progress):
-                if file:
-                    with atomic(file) as f: f.write_text(json.dumps(state, default=torch.Tensor.tolist))
-            facts = _summary(state, aa, names, version)
-    for message in facts['warnings']: warnings.warn(f'AutoAttack: {message}', stacklevel=2)
-    if file: file.unlink(missing_ok=True)
-    return state['fell']==len(names), facts
+    def settings(self): return dict(version=self.version)
+
+    def names(self, n_classes):
+        "Its attacks that so many classes allow"
+        names = [o for o in _versions[self.version] if n_classes>=_least.get(o, 2)]
+        if names: return names
+        raise InputError(f"AutoAttack ({self.version}) needs at least {_least[self.version]} classes, for the margins that "
+                         f"it compares, and this model has {n_classes}: leave it out")
+
+    def suits(self, subject):
+        if self.names(subject.n_classes)!=['square']: super().suits(subject)
+
+    def __call__(self, model, x, y, gen=None, amp=None):
+        "Of each image the example that fooled the model, or the image itself"
+        with torch.no_grad(): n_classes = model(x[:1]).shape[1]
+        seed = 0 if gen is None else torch.randint(2**31, (), generator=gen, device=gen.device).item()
+        aa = _authors(model, self.version, self.names(n_classes), n_classes, self.eps, seed, x.device)
+        with _listening({}): return plain(aa.run_standard_evaluation(x, y, batch_size=len(x))[0]).detach()
+
+    def judge(self, subject, q, ways=counts):
+        "Which images are robust; and `breakdown` (how many are left after each attack), `fell`, `warnings`, `settings`, `seconds`"
+        names = self.names(subject.n_classes)
+        aa = _authors(subject.model, self.version, names, subject.n_classes, self.eps, q.seed, subject.device)
+        file = Path(q.folder)/f"autoattack-{q.key(self, 'worst case', subject)[:16]}.json" if q.folder else None
+        so_far = _Progress.load(file) or self._start(subject, q, names)
+        with _listening(so_far.warnings):
+            for _ in self._batches(aa, names, so_far, subject, q):
+                if file: so_far.save(file)
+            facts = self._facts(aa, names, so_far, q)
+        for message in facts['warnings']: warnings.warn(f'AutoAttack: {message}', stacklevel=2)
+        if file: file.unlink(missing_ok=True)
+        return {'worst case': torch.tensor(so_far.fell)==len(names)}, facts
+
+    def _start(self, subject, q, names):
+        right,bs = q.ask(subject, lambda x,y,gen: is_right(subject.model(x), y).cpu())
+        so_far = _Progress([len(names) if o else -1 for o in torch.cat(right).tolist()], bs)
+        if left_out := [o for o in _versions[self.version] if o not in names]:
+            so_far.warnings['classes'] = f"with {subject.n_classes} classes it leaves out {', '.join(left_out)}"
+        return so_far
+
+    def _batches(self, aa, names, so_far, subject, q):
+        "Run the attacks from where they are; yields after each batch, with `so_far` moved on"
+        for k in q.bar(range(so_far.attack, len(names)), self.name):
+            aa.attacks_to_run = [names[k]]
+            todo = torch.tensor([i for i,o in enumerate(so_far.fell) if o>=k], dtype=torch.long)
+            def batch(bs):
+                i = todo[so_far.done:][:bs]
+                torch.manual_seed(generator(q.seed, 'AutoAttack', k, so_far.done).initial_seed())
+                _,pred = aa.run_standard_evaluation(q.x[i].to(subject.device), q.y[i].to(subject.device), batch_size=bs)
+                return i[pred.cpu()!=q.y[i]], len(i)
+            while so_far.done < len(todo):
+                start = time.perf_counter()
+                (fooled,n),so_far.bs = _fitting(batch, so_far.bs)
+                for i in fooled.tolist(): so_far.fell[i] = k
+                so_far.done += n
+                so_far.seconds += time.perf_counter()-start
+                yield
+            so_far.attack,so_far.done = k+1,0
+
+    def _facts(self, aa, names, so_far, q):
+        "What a record says beside the flags; the check for a Square that found more than gradients did is the authors'"
+        fell = so_far.fell
+        breakdown = {name: sum(o>=k for o in fell) for k,name in enumerate(['clean', *names])}
+        checks.check_square_sr({name: k/len(fell) for name,k in breakdown.items()}, logger=aa.logger)
+        settings = dict(q.settings(self, so_far.bs), attacks=names, target_classes=aa.fab.n_target_classes)
+        fell_to = ''.join('c' if k<0 else '-' if k==len(names) else str(k) for k in fell)
+        return dict(breakdown=breakdown, fell=fell_to, warnings=list(so_far.warnings.values()),
+                    settings=settings, seconds=round(so_far.seconds, 3))
 
 # %% ../nbs/11_evaluation.ipynb #b045db40
-def _by_authors(version, eps): return partial(autoattack, version=version)
-def _is_authors(attack): return isinstance(attack, partial) and attack.func is autoattack
+_named = dict(clean=lambda eps: Clean(), fgsm=FGSM, pgd20=pgd20, cw20=cw20,
+              **{AutoAttack(version=o).name: partial(AutoAttack, version=o) for o in _versions})
+_ways = ('final iterate','clean-correct','worst case')
 
-_attacks = dict(clean=lambda eps: _clean, fgsm=FGSM, pgd20=pgd20, cw20=cw20, autoattack=partial(_by_authors, 'standard'),
-                **{f'autoattack-{o}': partial(_by_authors, o) for o in _versions[1:]}, **{o: partial(_by_authors, o) for o in _single})
+def named_attack(
+    attack,    # A name such as 'pgd20', an `Attack`, a function (model, x, y), or a pair (name, attack)
+    eps:float, # Radius of its ball, in pixel units, if it has none of its own
+) -> Attack:
+    "One entry in a list of attacks. Raises `InputError` for an unknown name, an impossible ε and a targeted attack."
+    if isinstance(attack, str) and attack in _named: return _named[attack](eps)
+    name,attack = attack if isinstance(attack, tuple) and len(attack)==2 else (None,attack)
+    if not callable(attack):
+        raise InputError(f"There is no attack {attack!r}: use {', '.join(_named)}, a PGD, or a pair (name, attack)")
+    attack = as_attack(attack, eps, name)
+    if attack.eps is None: raise InputError(f"The attack {attack.name} has no eps: give it one, the radius of its ball in pixel units")
+    if attack.eps and attack.norm is linf: check_eps(attack.eps)
+    if not attack.counts:
+        raise InputError("An evaluation needs attacks away from the label, and this one is targeted: leave targeted out")
+    return attack
 
-def _unusual(a):
-    "What a PGD's name should say beyond steps and loss. Raises `InputError` for a targeted attack, whose labels are not those of the data."
-    if a.targeted: raise InputError("An evaluation needs attacks away from the label, and this one is targeted: leave targeted out")
-    return '-l2'*(a.norm is l2) + f'-m{a.momentum:g}'*(a.momentum!=0) + f'-r{a.restarts}'*(a.restarts>1)
-
-def _named(attack, eps):
-    "Name and attack object of one entry in a list of attacks"
-    if isinstance(attack, PGD): return f"pgd{attack.steps}-{attack.loss.__name__.removesuffix('_loss')}" + _unusual(attack), attack
-    if isinstance(attack, tuple) and len(attack)==2 and callable(attack[1]): return attack
-    if isinstance(attack, str) and attack in _attacks: return attack, _attacks[attack](eps)
-    raise InputError(f"There is no attack {attack!r}: use {', '.join(_attacks)}, a PGD, or a pair (name, attack)")
-
-def _metrics_of(attack, metrics):
-    "Names of the ways to count that apply to `attack`"
-    if attack is _clean: return ['clean']
-    if _is_authors(attack): return ['worst case']
-    for m in metrics:
-        if m not in _metrics: raise InputError(f"There is no metric {m!r}: use {', '.join(_metrics)}")
-    if 'worst case' in metrics and not isinstance(attack, PGD): raise InputError("The iterates of an attack that is not a PGD are not known: use another metric than 'worst case'")
+def ways_to_count(
+    attack:Attack,
+    metrics:Sequence[str], # Those that are asked for, for attacks that can be counted in several ways
+) -> Sequence[str]:
+    "How to count `attack`. Raises `InputError` for a way that does not exist, or that its examples don't allow."
+    for o in metrics:
+        if o not in _ways: raise InputError(f"There is no metric {o!r}: use {', '.join(_ways)}")
+    if len(attack.counts)==1: return attack.counts
+    if set(metrics)-set(attack.counts):
+        raise InputError("The iterates of an attack that is not a PGD are not known: use another metric than 'worst case'")
     return metrics
 
-# %% ../nbs/11_evaluation.ipynb #d91b6285
-def _name(o): return getattr(o, '__name__', type(o).__name__)
-
-def _settings(attack, seed, bs):
-    "What a record says about an attack; AutoAttack adds to it"
-    if attack is _clean: return dict(bs=bs)
-    if _is_authors(attack): return dict(version=attack.keywords['version'], seed=seed, bs=bs)
-    own = dict(step=attack.step, steps=attack.steps, loss=_name(attack.loss), start=_name(attack.start), norm=str(attack.norm),
-               momentum=attack.momentum, restarts=attack.restarts) if isinstance(attack, PGD) else {'attack':_name(attack), **getattr(attack, 'settings', {})}
-    return {**own, 'seed':seed, 'bs':bs}
-
-def _about_data(dl, x, y, part):
-    ds = getattr(dl, 'dataset', dl)
-    name,known = (o if isinstance(o, str) else '' for o in (getattr(ds, 'name', ''), getattr(ds, 'fingerprint', '')))
-    return dict(name=name or type(ds).__name__, part=part, total=len(y), fingerprint=known or _fingerprint(x, y))
-
-def _about_model(model, device):
-    gpu = f' ({torch.cuda.get_device_name(device)})' if device.type=='cuda' else ''
-    return dict(model=getattr(model, 'name', type(model).__name__), weights=weights_hash(model), device=f'{device}{gpu}', versions=versions())
-
-def _record(name, metric, right, eps, **facts):
-    n,correct = len(right),int(right.sum())
-    return dict(attack=name, metric=metric, n=n, correct=correct, accuracy=correct/n, ci95=list(wilson(correct, n)), eps=float(eps), **facts,
-                flags=''.join('01'[o] for o in right.tolist()), date=datetime.now(timezone.utc).isoformat(timespec='seconds'))
-
-# %% ../nbs/11_evaluation.ipynb #589d191f
-def _seeded(x, y, seed, bs, device):
-    "Batches of images and labels; the global random numbers of each depend on `seed` and its place alone"
-    for i,(xb,yb) in enumerate(zip(x.split(bs), y.split(bs))):
-        torch.manual_seed(generator(seed, 'attack', i).initial_seed())
-        yield xb.to(device), yb.to(device)
-
-def _attack_all(model, attack, ways, x, y, eps, seed, bs, device, name, progress):
-    "`_score` of all images, and what a record says about it"
-    def run(bs):
-        bar = _bar(range(math.ceil(len(x)/bs)), name, progress)
-        return [_score(model, attack, xb, yb, eps, ways) for _,(xb,yb) in zip(bar, _seeded(x, y, seed, bs, device))]
-    start = time.perf_counter()
-    scores,bs = _fitting(run, _bounded(model, x, bs, device))
-    right = {k: torch.cat([o[k].cpu() for o in scores]) for k in scores[0]}
-    return right, dict(settings=_settings(attack, seed, bs), seconds=round(time.perf_counter()-start, 3))
-
-# %% ../nbs/11_evaluation.ipynb #dd54940f
-def _known(attack):
-    "Do its settings say all about `attack`? They do for the attacks of this library, and for those that have `settings`."
-    if type(attack) is PGD: return all(getattr(o, '__module__', '')==PGD.__module__ for o in (attack.loss, attack.start, attack.norm))
-    return attack is _clean or _is_authors(attack) or isinstance(getattr(attack, 'settings', None), dict)
+# %% ../nbs/11_evaluation.ipynb #08c07d7f
+@patch
+def suits(self:Attack, subject:Subject):
+    "Raise `InputError` if this attack can't be asked about `subject`"
+    if 'worst case' in self.counts and not subject.smooth:
+        raise InputError(f"The answers of this model have no gradient, so {self.name} can't climb it: "
+                         "give its steps without one a gradient (straight-through), or ask 'square' alone")
 
 # %% ../nbs/11_evaluation.ipynb #0134927f
-def _jobs(attacks, eps, metrics, total, n, n_autoattack, seed):
-    "For each attack and ε: name, attack, radius, ways to count, and the images"
+def _jobs(q, attacks, eps, metrics, n, n_autoattack):
+    "For each attack and ε: the attack, ways to count, and the question; nothing for no images"
     jobs = {}
     for e in listify(eps):
-        _check_eps(e)
+        check_eps(e)
         for k,o in enumerate(listify(attacks)):
-            name,attack = _named(o, e)
-            radius = 0. if attack is _clean else getattr(attack, 'eps', e)
-            own_n = n_autoattack if _is_authors(attack) and n_autoattack is not None else n
-            jobs.setdefault((k,radius), (name, attack, float(radius), _metrics_of(attack, listify(metrics)), _subset(total, own_n, seed)))
+            attack = named_attack(o, e)
+            fewer = n_autoattack is not None and isinstance(attack, AutoAttack)
+            some = q.some(n_autoattack if fewer else n)
+            ways = ways_to_count(attack, listify(metrics))
+            if len(some): jobs.setdefault((k,attack.eps), (attack, ways, some))
     return list(jobs.values())
 
-def _keys(name, attack, radius, ways, fingerprint, about, logits, seed, bs):
-    "The key of each of `ways` to count"
-    code = [about['versions'][o].split('+')[0] for o in ('torch', *['pyautoattack']*_is_authors(attack))]
-    facts = [name, _settings(attack, seed, bs), radius, fingerprint, about['weights'], _rounded(logits), *code]
-    return {way: digest([way, *facts]) for way in ways}
-
-def _run(model, attack, ways, x, y, eps, seed, bs, device, name, folder, progress):
-    "Which images are right, counted in each of `ways`, and what a record says about it"
-    if not _is_authors(attack): return _attack_all(model, attack, ways, x, y, eps, seed, bs, device, name, progress)
-    robust,facts = attack(model, x, y, eps, seed, bs, folder, progress)
-    return {'worst case':robust}, facts
+def _records(subject, attack, ways, q, title):
+    "A record for each of `ways`: those that are kept, or new ones"
+    keys,kept = {way: q.key(attack, way, subject) for way in ways}, q.kept()
+    if attack.settings() is not None and all(k in kept for k in keys.values()):
+        new = [{**kept[k], **(dict(title=title) if title else {})} for k in keys.values()]
+    else:
+        right,facts = attack.judge(subject, q, ways)
+        facts.update(data=dict(q.data, evaluated=q.evaluated), **subject.about)
+        new = [record(attack.name, way, right[way], attack.eps, title, **facts, key=k) for way,k in keys.items()]
+    if q.folder: keep_results(q.folder, new)
+    return new
 
 # %% ../nbs/11_evaluation.ipynb #8928dcb1
 def evaluate(
     model:nn.Module|Learner, # Takes `[0,1]` images, returns logits; of a `BoundaryPair` the robust model is evaluated
-    dl,                  # Loader of batches (images, labels): fastai's, PyTorch's or a list
+    dl,                  # Loader of batches (images, labels): fastai's, PyTorch's or a list; its images are taken as they are stored
     eps:float|Sequence=0.031, # Radius of the l∞ ball, in pixel units; or several
-    attacks:Sequence=('clean','pgd20','cw20','autoattack'), # Names (also 'fgsm', 'autoattack-plus', 'square', ..., see `autoattack`), `PGD`s, or pairs (name, attack)
+    attacks:Sequence=('clean','pgd20','cw20','autoattack'), # Names (also 'fgsm', 'autoattack-plus', 'square', ..., see `AutoAttack`), `Attack`s, or pairs (name, attack)
     n:int|None=None,     # Number of images, a random subset; all by default
-    n_autoattack:int|None=None, # Number of images for AutoAttack, out of the same random order; `n` by default
+    n_autoattack:int|None=None, # Number of images for AutoAttack, out of the same random order; 0 leaves it out; `n` by default
     metrics:str|Sequence='final iterate', # How to count PGD and the like: 'final iterate', 'clean-correct', 'worst case', or several of them
     seed:int=0,          # Decides the subset and the random numbers of the attacks
     bs:int=128,          # Images attacked at once; fewer where they don't fit into memory
@@ -397,24 +557,11 @@ def evaluate(
     title:str='',        # What the records call this model
 ) -> list[dict]:         # A record for each attack, ε and metric
     "Accuracy of `model` under each attack, in float32. `model` comes back as it was. Raises `InputError` before the work starts."
-    if bs<1: raise InputError(f"A batch needs at least one image, not bs={bs}")
-    model, records, named = _network(model), [], dict(title=title) if title else {}
-    x,y = _gather(dl)
-    jobs = _jobs(attacks, eps, metrics, len(y), n, n_autoattack, seed)
-    kept = {r['key']: r for r in read_results(folder) if 'key' in r} if folder else {}
-    with _at_rest(model) as device:
-        logits = _look(model, x, y, device)
-        for _,attack,radius,*_ in jobs:
-            if _is_authors(attack): _authors(model, logits.shape[1], radius, seed, device, attack.keywords['version'])
-        data, about = _about_data(dl, x, y, part), _about_model(model, device)
-        for name,attack,radius,ways,i in jobs:
-            fingerprint = _fingerprint(x[i], y[i])
-            keys = _keys(name, attack, radius, ways, fingerprint, about, logits, seed, bs)
-            if _known(attack) and all(k in kept for k in keys.values()): new = [{**kept[k], **named} for k in keys.values()]
-            else:
-                right,facts = _run(model, attack, ways, x[i], y[i], radius, seed, bs, device, name, folder, progress)
-                facts.update(data=dict(**data, evaluated=fingerprint), **about)
-                new = [dict(**named, **_record(name, way, right[way], radius, **facts), key=k) for way,k in keys.items()]
-            if folder: keep_results(folder, new)
-            records += new
-    return records
+    network = network_of(model)
+    q = Question.read(dl, part, seed=seed, bs=bs, folder=folder, progress=progress)
+    jobs = _jobs(q, attacks, eps, metrics, n, n_autoattack)
+    q.kept()   # a damaged file is found out now
+    with at_rest(network) as device:
+        subject = check_model(network, q.x, q.y, device)
+        for attack,*_ in jobs: attack.suits(subject)
+        return [r for attack,ways,some in jobs for r in _records(subject, attack, ways, some, title)]

@@ -18,8 +18,9 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from sklearn.manifold import TSNE
 from torch import nn
-from .core import check_images, check_labels, generator, InputError, plain
-from .evaluate import _at_rest, _network
+from .core import generator, InputError, network_of, plain
+from .attacks import as_attack
+from .evaluate import at_rest, check_model
 
 # %% auto #0
 __all__ = ['plot_curves', 'plot_tradeoff', 'plot_logits', 'plot_black_box', 'plot_examples', 'plot_eps', 'plot_confusion']
@@ -123,15 +124,15 @@ def plot_tradeoff(
 # %% ../nbs/73_figures.ipynb #c1720a3f
 def _attacked(model, x, y, attack, seed, bs=128):
     "Adversarial examples of `x`, and the logits of `x` and of them, all on the CPU"
-    if not len(x) or len(x)!=len(y): raise InputError(f"A picture needs images and as many labels, not {len(x)} and {len(y)}")
-    model = _network(model)
-    check_images(x, getattr(model, 'c_in', None))
-    with _at_rest(model) as device:
-        x,y,parts = plain(x).to(device),plain(y).to(device),[]
-        with torch.no_grad(): check_labels(y, model(x[:1]).shape[1])
+    if not len(x) or len(x)!=len(y):
+        raise InputError(f"A picture needs images and as many labels, not {len(x)} and {len(y)}")
+    x,y,attack,network = plain(x).detach().cpu(),plain(y).cpu(),as_attack(attack),network_of(model)
+    parts = []
+    with at_rest(network) as device:
+        model,gen = check_model(network, x, y, device).model,torch.Generator(device).manual_seed(seed)
         torch.manual_seed(seed)
-        for xb,yb in zip(x.split(bs), y.split(bs)):
-            x_adv = plain(attack(model, xb, yb)).detach()
+        for xb,yb in zip(x.to(device).split(bs), y.to(device).split(bs)):
+            x_adv = attack.examples(model, xb, yb, gen)
             with torch.no_grad(): parts.append((x_adv, model(xb), model(x_adv)))
     return [torch.cat(o).cpu() for o in zip(*parts)]
 

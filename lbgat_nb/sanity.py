@@ -10,43 +10,57 @@ import json, warnings
 from pathlib import Path
 import pandas as pd
 import torch
+from fastcore.basics import basic_repr
 from pyautoattack.square import SquareAttack
 from torch import nn
-from .core import atomic, plain
-from .attacks import FGSM, PGD, pgd20, project, uniform_start
+from .core import atomic, check_eps, InputError, network_of, plain
+from .attacks import Attack, FGSM, PGD, pgd20, project, uniform_start
 from .records import sign_test, WholeTable, wilson
-from .evaluate import _gather, _network, evaluate
+from .evaluate import at_rest, evaluate, is_right, Question
 from .transfer import BlackBox
 
 # %% auto #0
-__all__ = ['Dice', 'Square', 'sanity', 'read_checks']
+__all__ = ['RandomCorners', 'SquareQueries', 'sanity', 'read_checks']
 
 # %% ../nbs/72_sanity.ipynb #f2f3019a
-class Dice:
-    "The worst of several random corners of the l∞ ball; call it like any attack"
+class RandomCorners(Attack):
+    "The first of several random corners of the l∞ ball that fools the model"
     def __init__(self,
         eps:float=0.031, # Radius of the ball, in pixel units
         tries:int=20,    # Number of corners
-    ): self.eps,self.tries,self.settings = eps,tries,dict(tries=tries)
+    ):
+        check_eps(eps)
+        if tries<1: raise InputError(f"At least one corner has to be tried, not tries={tries}")
+        self.eps,self.tries = eps,tries
+    __repr__ = basic_repr('eps,tries')
+    def usual_name(self): return 'corners'
+    def settings(self): return dict(tries=self.tries)
 
     @torch.no_grad()
-    def __call__(self, model:nn.Module, x:torch.Tensor, y:torch.Tensor):
+    def __call__(self, model, x, y, gen=None, amp=None):
         "The first corner that fools the model, image by image, or the last one"
-        x_adv = x
+        x = x_adv = plain(x).detach()
         for _ in range(self.tries):
-            standing = (model(x_adv).argmax(1)==y).view(-1,1,1,1)
-            x_adv = torch.where(standing, (x + self.eps*torch.randn_like(x).sign()).clamp(0,1), x_adv)
+            standing = is_right(model(x_adv), y).view(-1,1,1,1)
+            corner = torch.randn(x.shape, generator=gen, device=x.device, dtype=x.dtype).sign()
+            x_adv = torch.where(standing, (x + self.eps*corner).clamp(0,1), x_adv)
         return x_adv
 
-class Square:
-    "The authors' Square attack with fewer queries; call it like any attack"
+class SquareQueries(Attack):
+    "The authors' Square attack with fewer queries"
     def __init__(self,
         eps:float=0.031,  # Radius of the l∞ ball, in pixel units
         queries:int=500,  # Number of looks at the model, for each image
         seed:int=0,       # Of its random squares
-    ): self.eps,self.queries,self.seed,self.settings = eps,queries,seed,dict(queries=queries, square_seed=seed)
+    ):
+        check_eps(eps)
+        if queries<1: raise InputError(f"At least one query has to be made, not queries={queries}")
+        self.eps,self.queries,self.seed = eps,queries,seed
+    __repr__ = basic_repr('eps,queries,seed')
+    def usual_name(self): return 'queries'
+    def settings(self): return dict(queries=self.queries, square_seed=self.seed)
 
-    def __call__(self, model:nn.Module, x:torch.Tensor, y:torch.Tensor):
+    def __call__(self, model, x, y, gen=None, amp=None):
         "The last candidates, projected against rounding"
         attack = SquareAttack(model, norm='Linf', n_queries=self.queries, eps=self.eps, seed=self.seed, device=x.device)
         return project(plain(attack.perturb(x, y)), x, self.eps)
@@ -61,11 +75,13 @@ def _not_stronger(name, must, weak, strong):
     passed = not (found>missed and sign_test(found, missed)<0.01)
     return _check(name, must, passed, f"{weak['attack']} leaves {weak['correct']} of {weak['n']}, {strong['attack']} {strong['correct']}")
 
-def _ball_check(records):
-    "Check that accuracy falls to zero in the largest ball; the interval's lower end allows for chance"
+def _ball_check(records, greys):
+    "Check that in the largest ball only images of the class of grey, `greys`, are left; the interval's lower end allows for chance"
     last = records[-1]
+    others = [flag=='1' for flag,grey in zip(last['flags'], greys) if not grey]
     falls = ', '.join(f"{100*r['accuracy']:.0f} % at {r['eps']:.3g}" for r in records)
-    return _check('ball', 'accuracy falls to zero as ε grows', wilson(last['correct'], last['n'])[0] < 0.05, falls)
+    passed = not others or wilson(sum(others), len(others))[0] < 0.05
+    return _check('ball', "accuracy falls to that of grey's class as ε grows", passed, falls)
 
 # %% ../nbs/72_sanity.ipynb #7091a4b8
 def _radii(eps):
@@ -74,9 +90,15 @@ def _radii(eps):
     while radii[-1]<0.5: radii.append(min(2*radii[-1], 1.))
     return radii
 
+def _of_grey(model, x, y):
+    "Which images have the class that `model` gives to plain grey"
+    with at_rest(model) as device, torch.no_grad(): return y==model(torch.full_like(x[:1], 0.5).to(device)).argmax(1).cpu()
+
 def _warn(checks):
     for c in checks:
-        if not c['passed']: warnings.warn(f"This model may be masking its gradients: it fails the check '{c['check']}' ({c['must hold']}): {c['seen']}", stacklevel=3)
+        if c['passed']: continue
+        warnings.warn(f"This model may be masking its gradients: it fails the check '{c['check']}' ({c['must hold']}): {c['seen']}",
+                      stacklevel=3)
 
 def sanity(
     model:nn.Module, # Takes `[0,1]` images, returns logits
@@ -89,25 +111,35 @@ def sanity(
     **kwargs         # For `evaluate`, such as `bs` or `progress`
 ) -> pd.DataFrame:   # A row for each check: what must hold, whether it does, and what was seen
     "Check `model` for masked gradients; warns of each check that fails. Prints as text and shows as a table in a notebook."
-    n,folder = min(n, len(_gather(dl)[1])), folder and Path(folder)/'sanity'
-    def ask(*attacks): return evaluate(model, dl, eps, attacks, n=n, seed=seed, folder=folder, **kwargs)
+    check_eps(eps)
+    if n<1: raise InputError(f"A check needs at least one image, not n={n}")
+    q,folder = Question.read(dl, seed=seed),folder and Path(folder)/'sanity'
+    q = q.some(min(n, len(q)))
+    def ask(*attacks): return evaluate(model, dl, eps, attacks, n=len(q), seed=seed, folder=folder, **kwargs)
     growing = ask(*(pgd20(o) for o in _radii(eps)))
     hundred = PGD(eps, eps/0.031*0.003, 100, start=uniform_start)
-    weaker = [('dice', Dice(eps)), ('square', Square(eps, seed=seed))]
-    if source is not None: weaker.append(('transfer', BlackBox(pgd20(eps), _network(source))))
-    fgsm,pgd100,dice,*black_box = ask(FGSM(eps), hundred, *weaker)
+    weaker = [RandomCorners(eps), SquareQueries(eps, seed=seed)]
+    if source is not None: weaker.append(('transfer', BlackBox(pgd20(eps), source)))
+    fgsm,pgd100,corners,*black_box = ask(FGSM(eps), hundred, *weaker)
     pgd,more = growing[0],'more steps never help the defender'
-    checks = [_ball_check(growing), _not_stronger('steps', more, fgsm, pgd), _not_stronger('steps', more, pgd, pgd100),
-              _not_stronger('noise', 'an attack is stronger than dice', dice, pgd100)]
+    checks = [_ball_check(growing, _of_grey(network_of(model), q.x, q.y).tolist()),
+              _not_stronger('steps', more, fgsm, pgd), _not_stronger('steps', more, pgd, pgd100),
+              _not_stronger('noise', 'an attack is stronger than chance', corners, pgd100)]
     checks += [_not_stronger('black box', 'who sees less is not stronger', r, pgd100) for r in black_box]
     if folder:
-        with atomic(folder/'checks.json') as f: f.write_text(json.dumps(checks, indent=1, ensure_ascii=False)+'\n')
+        with atomic(folder/'checks.json') as f: f.write_text(json.dumps(checks, indent=1, ensure_ascii=False)+'\n', encoding='utf-8')
     _warn(checks)
     return WholeTable(checks).set_index('check')
+
+_columns = ['check','must hold','passed','seen']
 
 def read_checks(
     folder:str|Path, # A run's folder
 ) -> pd.DataFrame:   # What `sanity` returned; empty if it was not asked there
-    "The last checks against masked gradients that were made in a run's folder"
+    "The last checks against masked gradients that were made in a run's folder. Raises `InputError` if the file is damaged."
     file = Path(folder)/'sanity'/'checks.json'
-    return WholeTable(json.loads(file.read_text()) if file.exists() else [], columns=['check','must hold','passed','seen']).set_index('check')
+    try: checks = json.loads(file.read_text(encoding='utf-8')) if file.exists() else []
+    except (OSError, ValueError, RecursionError): checks = None
+    sound = isinstance(checks, list) and all(isinstance(c, dict) and list(c)==_columns for c in checks)
+    if not sound: raise InputError(f"{file} cannot be read: restore it, or remove it to check again")
+    return WholeTable(checks, columns=_columns).set_index('check')

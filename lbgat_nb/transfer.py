@@ -6,65 +6,70 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/transfer.html.md"""
 
 # %% ../nbs/71_transfer.ipynb #5b788a08
 from __future__ import annotations
-import math, time
+import time, warnings
+from dataclasses import replace
 from pathlib import Path
+from typing import Callable
 import pandas as pd
 import seaborn as sns
 import matplotlib.pyplot as plt
 import torch
 from matplotlib.figure import Figure
 from torch import nn
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from .core import atomic, digest, InputError, plain
-from .attacks import linf
-from .records import keep_results, read_results, WholeTable
-from .evaluate import (
-    _about_data, _about_model, _at_rest, _bar, _bounded, _check_eps, _clean, _fingerprint,
-    _fitting, _gather, _inside, _is_authors, _known, _look, _named, _network, _predict,
-    _record, _rounded, _seeded, _settings, _subset, weights_hash)
+from .core import atomic, check_eps, InputError, network_of
+from .attacks import as_attack, Attack
+from .records import keep_results, record, WholeTable
+from .evaluate import at_rest, check_model, is_right, named_attack, Question, weights_hash
 
 # %% auto #0
 __all__ = ['transfer', 'BlackBox', 'transfer_table', 'plot_transfer']
 
 # %% ../nbs/71_transfer.ipynb #c9b12b24
-def _make_examples(model, attack, x, y, eps, seed, bs, device, name, progress):
-    def run(bs):
-        bar = _bar(range(math.ceil(len(x)/bs)), name, progress)
-        return torch.cat([plain(attack(model, xb, yb)).detach().cpu() for _,(xb,yb) in zip(bar, _seeded(x, y, seed, bs, device))])
-    x_adv,_ = _fitting(run, _bounded(model, x, bs, device))
-    if not _inside(x_adv, x, eps, getattr(attack, 'norm', linf)).all():
-        raise InputError(f"The attack left the ball of eps={eps} around the image, or [0,1]: give the eps that it has, or project its examples")
-    return x_adv
+def _make_examples(q, attack, source, name):
+    "Examples of all images, made on `source`"
+    def make(x, y, gen): return attack.examples(source.model, x, y, gen).cpu()
+    return torch.cat(q.ask(source, make, f'{attack.name} on {name}')[0])
 
-def _examples(file, make):
+def _read_examples(file, attack, x):
+    "The examples in `file`; None if there are none, or none that can be those of `x`"
+    if not file or not file.exists(): return
+    try: x_adv = load_file(file)['x_adv']
+    except (OSError, SafetensorError, KeyError): x_adv = None
+    if x_adv is not None and (x_adv.shape,x_adv.dtype)==(x.shape,x.dtype) and attack.inside(x_adv, x).all(): return x_adv
+    warnings.warn(f"{file} is damaged: its examples are made anew")
+
+def _examples(file, attack, x, make):
     "The examples in `file`, or those that `make()` makes, which are kept there"
-    if file and file.exists(): return load_file(file)['x_adv']
+    x_adv = _read_examples(file, attack, x)
+    if x_adv is not None: return x_adv
     x_adv = make()
     if file:
         with atomic(file) as f: save_file({'x_adv': x_adv}, f)
     return x_adv
 
 # %% ../nbs/71_transfer.ipynb #9e989a80
-def _ready(models, x, y):
-    "For each model: itself, what a record says about it, and all that an answer of it depends on"
-    out = {}
+def _look_at(models, q):
+    "Each of `models` after a look at it"
+    subjects = {}
     for title,model in models.items():
-        model = _network(model)
-        with _at_rest(model) as device: logits,about = _rounded(_look(model, x, y, device)), _about_model(model, device)
-        out[title] = model, about, [about['weights'], logits, about['versions']['torch'].split('+')[0]]
-    return out
+        network = network_of(model)
+        with at_rest(network) as device: subjects[title] = check_model(network, q.x, q.y, device)
+    return subjects
 
-def _answers(model, x_adv, y, bs):
-    with _at_rest(model) as device:
-        pred,_ = _fitting(lambda bs: _predict(model, x_adv, bs, device), _bounded(model, x_adv, bs, device))
-    return pred==y
+def _answers(q, subject, x_adv):
+    "Which of the examples `subject` gets right"
+    def ask(x, y, gen):
+        with torch.no_grad(): return is_right(subject.model(x), y).cpu()
+    with at_rest(subject.model): return torch.cat(replace(q, x=x_adv).ask(subject, ask)[0])
 
 # %% ../nbs/71_transfer.ipynb #7be4689a
 def transfer(
     models:dict,         # Name and network (or `Learner`) of each source; and of each target, unless `targets` are given
     dl,                  # Loader of batches (images, labels), such as `dls.test`
     eps:float=0.031,     # Radius of the l∞ ball, in pixel units
-    attack='pgd20',      # Name, `PGD` (such as `MIFGSM(eps)`), or pair (name, attack), as in `evaluate`
+    attack='pgd20',      # Name, `Attack` (such as `MIFGSM(eps)`), or pair (name, attack), as in `evaluate`
     targets:dict|None=None, # Name and network of each target; `models` by default
     n:int|None=None,     # Number of images, a random subset; all by default
     seed:int=0,          # Decides the subset and the random numbers of the attack
@@ -74,51 +79,54 @@ def transfer(
     progress:bool=True,  # Show progress bars?
 ) -> list[dict]:         # A record for each source and target, counted by the final iterate
     "Accuracy of each target on examples that were made on each source. Raises `InputError` before the work starts."
-    _check_eps(eps)
-    name,attack = _named(attack, eps)
-    if attack is _clean or _is_authors(attack): raise InputError(f"Examples are made by one attack, not by {name}: use a PGD, or a pair (name, attack)")
-    x,y = _gather(dl)
-    i = _subset(len(y), n, seed)
-    sources,targets = _ready(models, x, y), _ready(targets or models, x, y)
-    x,y,data,radius = x[i], y[i], _about_data(dl, x, y, part), float(getattr(attack, 'eps', eps))
-    facts = dict(settings=_settings(attack, seed, bs), data=dict(**data, evaluated=_fingerprint(x, y)))
-    known = [name, facts['settings'], radius, facts['data']['evaluated']]
-    kept = {r['key']: r for r in read_results(folder) if 'key' in r} if folder and _known(attack) else {}
-    return [r for title,(source,about,state) in sources.items()
-            for r in _from_source(title, source, about, [*known, *state], targets, attack, x, y, radius, seed, bs, name, facts, kept, folder, progress)]
+    check_eps(eps)
+    attack = named_attack(attack, eps)
+    if 'final iterate' not in attack.counts:
+        raise InputError(f"Examples are made by one attack, not by {attack.name}: use a PGD, or a pair (name, attack)")
+    q = Question.read(dl, part, seed=seed, bs=bs, folder=folder, progress=progress)
+    sources,targets = _look_at(models, q),_look_at(targets or models, q)
+    q = q.some(n)
+    for source in sources.values(): attack.suits(source)
+    return [r for title,source in sources.items() for r in _row(q, attack, title, source, targets)] if len(q) else []
 
-def _from_source(title, source, about, known, targets, attack, x, y, eps, seed, bs, name, facts, kept, folder, progress):
+def _row(q, attack, title, source, targets):
     "A row of the matrix"
-    records, x_adv, start = [], None, time.perf_counter()
-    file = Path(folder)/f'examples-{digest(known)[:16]}.safetensors' if folder and _known(attack) else None
+    records,x_adv,start,known = [],None,time.perf_counter(),attack.settings() is not None
+    kept = q.kept() if known else {}
+    file = Path(q.folder)/f"examples-{q.key(attack, 'examples', source)[:16]}.safetensors" if q.folder and known else None
     def make():
-        with _at_rest(source) as device: return _make_examples(source, attack, x, y, eps, seed, bs, device, f'{name} on {title}', progress)
-    for target,(model,about_target,state) in targets.items():
-        key = digest(['transfer', *known, *state])
-        if key in kept: r = {**kept[key], 'title':target, 'attack':f'{name} from {title}'}
+        with at_rest(source.model): return _make_examples(q, attack, source, title)
+    name,of_source = f'{attack.name} from {title}',dict(title=title, model=source.about['model'], weights=source.about['weights'])
+    facts = dict(settings=q.settings(attack, q.bs), data=dict(q.data, evaluated=q.evaluated), source=of_source)
+    for target,subject in targets.items():
+        key = q.key(attack, 'transfer', source, subject)
+        if key in kept: r = {**kept[key], 'title':target, 'attack':name}
         else:
-            if x_adv is None: x_adv = _examples(file, make)
-            right = _answers(model, x_adv, y, bs)
-            r = dict(title=target, **_record(f'{name} from {title}', 'final iterate', right, eps, **facts, **about_target), key=key,
-                     source=dict(title=title, model=about['model'], weights=about['weights']), seconds=round(time.perf_counter()-start, 3))
-        if folder: keep_results(folder, [r])
+            if x_adv is None: x_adv = _examples(file, attack, q.x, make)
+            right = _answers(q, subject, x_adv)
+            r = record(name, 'final iterate', right, attack.eps, target, **facts, **subject.about, key=key,
+                       seconds=round(time.perf_counter()-start, 3))
+        if q.folder: keep_results(q.folder, [r])
         records.append(r)
     return records
 
 # %% ../nbs/71_transfer.ipynb #6a3e6aab
-class BlackBox:
-    "An attack that is made on `source` in place of the model under attack; call it like any attack"
+class BlackBox(Attack):
+    "An attack that is made on `source` in place of the model under attack"
     def __init__(self,
-        attack,           # A `PGD` or any function (model, x, y), such as `pgd20(eps)`
-        source:nn.Module, # The model that the attacker has
+        attack:Attack|Callable, # An `Attack`, such as `pgd20(eps)`, or any function (model, x, y)
+        source:nn.Module,       # The model that the attacker has
     ):
-        self.attack,self.source = attack,source
-        if hasattr(attack, 'eps'): self.eps = attack.eps
-        if _known(attack): self.settings = dict(**_settings(attack, None, None), source=weights_hash(source))
+        self.attack,self.source = as_attack(attack),network_of(source)
+        self.eps,self.norm = self.attack.eps,self.attack.norm
 
-    def __call__(self, model:nn.Module, x:torch.Tensor, y:torch.Tensor):
+    def usual_name(self): return f'{self.attack.name} from another model'
+    def facts(self): return dict(**self.attack.facts(), source=weights_hash(self.source))
+    def settings(self): return None if self.attack.settings() is None else self.facts()
+
+    def __call__(self, model, x, y, gen=None, amp=None):
         "Examples of the attack on `source`; `model` is not looked at"
-        with _at_rest(self.source): return self.attack(self.source, x, y)
+        with at_rest(self.source): return self.attack.examples(self.source, x, y, gen, amp)
 
 # %% ../nbs/71_transfer.ipynb #acf7ec10
 def transfer_table(
@@ -138,7 +146,9 @@ def plot_transfer(
     fig,ax = plt.subplots(figsize=(2.2+1.1*len(table.columns), 1.4+.7*len(table)))
     sns.heatmap(table, annot=True, fmt='.1f', vmin=0, vmax=100, cmap='viridis', ax=ax, linewidths=1, cbar_kws=dict(label='accuracy %'))
     for row,source in enumerate(table.index):
-        if source in table.columns: ax.add_patch(plt.Rectangle((list(table.columns).index(source), row), 1, 1, fill=False, ec='crimson', lw=2.5, clip_on=False))
+        if source in table.columns:
+            at = list(table.columns).index(source), row
+            ax.add_patch(plt.Rectangle(at, 1, 1, fill=False, ec='crimson', lw=2.5, clip_on=False))
     ax.set(xlabel='target: who has to answer', ylabel='source: who was attacked', title=title)
     ax.tick_params(axis='y', rotation=0)
     fig.tight_layout()
