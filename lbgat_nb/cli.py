@@ -93,7 +93,7 @@ def _describe(run):
     s,dls = run.settings,run.dls
     image = '×'.join(map(str, dls.train_ds.x.shape[1:]))
     valid = f'{len(dls.valid_ds)} validation'
-    if not getattr(dls, 'held_out', True):
+    if not dls.held_out:
         valid = f'no validation (`best` is chosen by {len(dls.valid_ds)} of the training images)'
     natural = ', with separate batch norm for clean images' if s.shared else f', natural {s.natural}' if run.objective.needs_natural else ''
     print(f'data       {dls.train_ds.name}: {len(dls.train_ds)} training, {valid} and {len(dls.test_ds)} test images of {image}, {dls.c} classes\n'
@@ -113,17 +113,18 @@ def _chosen(attacks, n_autoattack, total):
     "The attacks that the text `attacks` names, and the number of images for AutoAttack; 0 leaves it out"
     from lbgat_nb.core import InputError
     names = [o.strip() for o in attacks.split(',')]
-    if n_autoattack==0: names = [o for o in names if o in ('clean','fgsm','pgd20','cw20')]
     if n_autoattack is not None and n_autoattack<0:
         raise InputError(f"--n-autoattack is a number of images, not {n_autoattack}: use 0 for none")
     if not any(names): raise InputError("There is no attack to evaluate: name some with --attacks, such as clean,pgd20")
-    return tuple(names), min(1000 if n_autoattack is None else n_autoattack, total) or None
+    return tuple(names), min(1000 if n_autoattack is None else n_autoattack, total)
 
 def _train(run, resume, evaluation):
     from lbgat_nb.records import results_table
     from lbgat_nb.sanity import read_checks
     few_threads(run.dls)
-    if evaluation: attacks,n = _chosen(evaluation['attacks'], evaluation['n_autoattack'], len(run.dls.test_ds))
+    if evaluation:
+        attacks,n = _chosen(evaluation['attacks'], evaluation['n_autoattack'], len(run.dls.test_ds))
+        run.check_attacks(attacks, n)
     _describe(run)
     run.train(resume)
     if not evaluation: return
@@ -222,9 +223,8 @@ def _test_loader(dls, header):
     if given!=trained:
         raise InputError(f"The network was trained on images of {'×'.join(map(str, trained))}, these are {'×'.join(map(str, given))}: "
                          "name its data with --data")
-    if len(vocab)!=header['n_out'] or (unknown := set(ds.vocab)-set(vocab)):
-        raise InputError(f"The network knows {header['n_out']} classes ({', '.join(vocab[:3])}, ...), and not "
-                         f"{', '.join(sorted(unknown)[:3])}: name its data with --data")
+    if len(vocab)!=header['n_out']:
+        raise InputError(f"The network knows {header['n_out']} classes, these images have {len(vocab)}: name its data with --data")
     return dls.test if list(ds.vocab)==vocab else dls.test.new(ds.with_vocab(vocab))
 
 

@@ -19,7 +19,7 @@ from torch import nn
 from .core import (
     atomic, check_eps, check_seed, eval_mode, generator, InputError, locked, plain, sweep)
 from .datasets import get_dls
-from .evaluate import evaluate, versions
+from .evaluate import AutoAttack, evaluate, named_attack, versions
 from .networks import create_model, Ensemble, split_name
 from .adversarial import AdversarialTraining, Objective, RobustAccuracy
 from .methods import get_objective
@@ -343,6 +343,12 @@ class Run:
         times = [names[:i].count(name) for i,name in enumerate(names)]
         return [self.natural_run(o, home/(f'{o}-{k+1}' if k else o), k) for o,k in zip(names, times)]
 
+    def check_attacks(self, attacks:tuple, n_autoattack:int|None=None):
+        "Raises `InputError` for attacks that do not exist, or that need more classes than there are"
+        for attack in attacks:
+            attack = named_attack(attack, self.settings.eps)
+            if isinstance(attack, AutoAttack) and n_autoattack!=0: attack.names(self.dls.c)
+
     def networks(self):
         "The robust model and the natural one (or None), with fresh weights or those that the settings name"
         s = self.settings
@@ -483,6 +489,7 @@ class Run:
         baseline:bool=True,  # Train and evaluate an undefended network, too?
     ) -> list:               # The records that were asked for; those that the run has already are read
         "Evaluate the best weights and the undefended network; write `results.json` and `curves.png`, and warn of masked gradients"
+        self.check_attacks(attacks, n_autoattack)
         self.check_settings()
         self.check_data()
         with self.alone():
