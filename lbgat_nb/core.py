@@ -147,6 +147,13 @@ def beside(
         shutil.rmtree(folder, ignore_errors=True)
         if fd is not None: os.close(fd)
 
+def _to_disk(path):
+    "Wait until `path`, a file or a folder, is on the disk and not only in the system's memory."
+    if not fcntl: return   # Windows opens no folders
+    fd = os.open(path, os.O_RDONLY)
+    try: os.fsync(fd)
+    finally: os.close(fd)
+
 @contextmanager
 def atomic(
     file:str|Path, # The file to write; its folder is made if there is none
@@ -156,7 +163,9 @@ def atomic(
     with beside(file) as folder:
         yield (tmp := folder/file.name)
         tmp.chmod(0o644)  # safetensors writes files that only their owner may read
+        _to_disk(tmp)
         os.replace(tmp, file)
+        _to_disk(file.parent)
 
 # %% ../nbs/60_core.ipynb #cc834d98
 def sweep(

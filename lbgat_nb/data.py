@@ -7,6 +7,7 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/data.html.md"""
 # %% ../nbs/61_data.ipynb #90bed672
 from __future__ import annotations
 import json
+from itertools import islice
 from PIL import ExifTags, Image, ImageOps
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -89,6 +90,7 @@ class TensorDL(TfmdDL):
     ):
         super().__init__(dataset, bs=bs, shuffle=shuffle, **{**kwargs, 'num_workers': 0})
         self.augment,self.seed,self.epoch,self._n_inp = augment,seed,epoch,1
+        self.skip = 0   # batches that the next pass leaves out at its beginning
         image = TensorImageBW if dataset.x.shape[1]==1 else TensorImage
         self._types = {tuple: [image, TensorCategory]}
 
@@ -107,7 +109,8 @@ class TensorDL(TfmdDL):
         if last: yield last
 
     def create_batches(self, samps):
-        for i,idxs in enumerate(self.batches(samps)):
+        skip,self.skip = self.skip,0
+        for i,idxs in islice(enumerate(self.batches(samps)), skip, None):
             x,*y = to_device(tuple(o[idxs] for o in self.dataset.tensors), self.device)
             rng = generator(self.seed, 'augment', self.epoch, i, rank_distrib())
             for f in self.augment: x = f(x, rng)
