@@ -168,7 +168,8 @@ def check_batch(
     for z in answers: check_logits(z, len(x[:2]))
     known = [z.shape[1] for z in answers]
     if len(set(known))>1:
-        raise InputError(f"The robust model knows {known[0]} classes and the natural one {known[1]}: "
+        raise InputError(f"The robust model knows {known[0]} classes and the natural one "
+                         f"{known[1]}: "
                          "give two that know the same")
     if known[0]<(c or 2):
         raise InputError(f"The data have {c} classes and the network knows {known[0]}: "
@@ -191,11 +192,13 @@ class AdversarialTraining(Callback):
         attack:Callable|None=None,  # Your own `attack(model, x, y) -> x_adv` in place of this PGD
         seed:int=0,                 # Seed of the attack's noise and of what the networks draw
         verbose:bool=True,          # Say which loss, attack and optimiser are in force?
-        channels_last:bool|None=None, # Weights in the order that convolutions like? None: if it helps
+        # Weights in the order that convolutions like? None: if it helps
+        channels_last:bool|None=None,
     ):
         check_seed(seed)
         if not hasattr(objective, 'passes'):
-            raise InputError(f"{objective!r} is no objective: give one, such as lbgat_trades(alpha=6)")
+            raise InputError(f"{objective!r} is no objective: give one, such as "
+                             "lbgat_trades(alpha=6)")
         store_attr('objective,natural,seed,verbose,channels_last')
         self.ranges,self.numbers = RangeCheck(),ExitStack()
         self.attack = as_attack(attack, eps) if attack else self._pgd(eps, steps, step)
@@ -207,7 +210,8 @@ class AdversarialTraining(Callback):
     def after_create(self):
         learn,o = self._claim(),self.objective
         if pair_of(learn.model):
-            raise InputError("The Learner's model is a BoundaryPair already: use one adversarial callback "
+            raise InputError("The Learner's model is a BoundaryPair already: use one adversarial "
+                             "callback "
                              "only, and to train a pair further pass its robust model")
         _refuse_normalize(learn.dls)
         self.pair = BoundaryPair(learn.model, self.natural, o.passes, o.no_grad, o.static)
@@ -237,7 +241,8 @@ class AdversarialTraining(Callback):
         if pair_of(learn.model) is not self.pair or not own_loss:
             raise InputError("The Learner's model or loss was replaced: make a new one with it")
         if any(isinstance(cb, MixHandler) for cb in learn.cbs):
-            raise InputError("MixUp and CutMix mix labels, which no method here does: leave them out")
+            raise InputError("MixUp and CutMix mix labels, which no method here does: leave them "
+                             "out")
         if learn.opt is not None: _check_optimized(learn.opt, self.pair)
         _half_precision_anywhere(learn)
         _tell_apart(learn.metrics)
@@ -324,8 +329,10 @@ def _refuse_normalize(dls):
     for dl in getattr(dls, 'loaders', []):
         transforms = getattr(getattr(dl, 'after_batch', None), 'fs', [])
         if any(isinstance(t, Normalize) for t in transforms):
-            raise InputError("The DataLoaders normalise images, so eps would not be in pixel units: "
-                             "make them without Normalize (vision_learner adds it to the ones it is "
+            raise InputError("The DataLoaders normalise images, so eps would not be in pixel "
+                             "units: "
+                             "make them without Normalize (vision_learner adds it to the ones it "
+                             "is "
                              "given: normalize=False) and use Normalized(model, mean, std)")
 
 def _check_optimized(opt, pair):
@@ -359,7 +366,8 @@ def _tell_apart(metrics):
     names = [m.name for m in metrics]
     for m in metrics:
         if isinstance(m, RobustAccuracy) and names.count(m.name)>1:
-            m.name = '_'.join([m.name, m.attack.name, *([f'{m.attack.eps:g}'] if m.attack.eps else [])])
+            m.name = '_'.join([m.name, m.attack.name,
+                               *([f'{m.attack.eps:g}'] if m.attack.eps else [])])
 
 def _fit(learn, *args, **kwargs):
     "`Learner.fit`, after which all is in order, also if it was interrupted"

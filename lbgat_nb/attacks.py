@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from fastcore.basics import basic_repr, store_attr
 from fastcore.meta import delegates
 from lbgat_nb.core import (
-    as_float32, check_eps, check_images, check_logits, eval_mode, frozen, InputError, plain, random_state,
+    as_float32, check_eps, check_images, check_logits, eval_mode, frozen, InputError, plain,
+    random_state,
     undisturbed)
 
 # %% auto #0
@@ -23,11 +24,13 @@ __all__ = ['linf', 'cw20', 'Linf', 'project', 'ce_loss', 'kl_loss', 'cw_loss', '
 
 # %% ../nbs/03_pgd.ipynb #1f735a1f
 class Linf:
-    "The l∞ norm, whose ball is a box; call it with a change to get each image's largest change of any pixel"
+    """The l∞ norm, whose ball is a box; call it with a change to get each image's largest change of
+    any pixel"""
     def __call__(self, d): return d.abs().flatten(1).amax(1)
     def ball(self, x_adv, x, eps): return torch.min(torch.max(x_adv, x-eps), x+eps)
     def steepest(self, grad): return grad.sign()
-    def uniform(self, x, gen=None): return 2*torch.rand(x.shape, generator=gen, device=x.device, dtype=x.dtype) - 1
+    def uniform(self, x, gen=None):
+        return 2*torch.rand(x.shape, generator=gen, device=x.device, dtype=x.dtype) - 1
     def __repr__(self): return 'l∞'
 
 linf = Linf()
@@ -39,7 +42,8 @@ def project(
     eps:float,          # Radius of the ball, in pixel units
     norm:Linf|L2=linf,  # `linf` or `l2`
 ) -> torch.Tensor:      # Images inside
-    "`x_adv` moved into the ball of radius `eps` around `x`, then cut to `[0,1]`; for l∞ this is the nearest point of both"
+    """`x_adv` moved into the ball of radius `eps` around `x`, then cut to `[0,1]`; for l∞ this is
+    the nearest point of both"""
     return norm.ball(x_adv, x, eps).clamp(0, 1)
 
 # %% ../nbs/03_pgd.ipynb #d18b02a4
@@ -54,20 +58,25 @@ def ce_loss(
 def kl_loss(model:nn.Module, x:torch.Tensor, y:torch.Tensor) -> Callable:
     "KL divergence from the clean answer, KL(softmax r(x) ‖ softmax r(x')) (TRADES)"
     with torch.no_grad(): clean = F.log_softmax(as_float32(model(x)), -1)
-    return lambda logits: F.kl_div(F.log_softmax(as_float32(logits), -1), clean, reduction='none', log_target=True).sum(-1)
+    return lambda logits: F.kl_div(F.log_softmax(as_float32(logits), -1), clean, reduction='none',
+                                   log_target=True).sum(-1)
 
 def cw_loss(model:nn.Module, x:torch.Tensor, y:torch.Tensor) -> Callable:
     "Margin of the best wrong class over the right one (the CW rows of table 5)"
-    def margin(logits): return logits.scatter(1, y[:,None], -torch.inf).amax(1) - logits.gather(1, y[:,None]).squeeze(1)
+    def margin(logits):
+        others = logits.scatter(1, y[:,None], -torch.inf).amax(1)
+        return others - logits.gather(1, y[:,None]).squeeze(1)
     return margin
 
 # %% ../nbs/03_pgd.ipynb #8c4774f4
-def gaussian_start(x:torch.Tensor, eps:float, gen:torch.Generator|None=None, norm:Linf|L2=linf, std:float=0.001):
+def gaussian_start(x:torch.Tensor, eps:float, gen:torch.Generator|None=None, norm:Linf|L2=linf,
+                   std:float=0.001):
     "`x + std·N(0,1)`: the start of the training attacks, in any norm"
     return x + std*torch.randn(x.shape, generator=gen, device=x.device, dtype=x.dtype)
 
 def uniform_start(x:torch.Tensor, eps:float, gen:torch.Generator|None=None, norm:Linf|L2=linf):
-    "`x` plus noise spread evenly over the ball of radius `eps`: the start of the evaluation attacks"
+    """`x` plus noise spread evenly over the ball of radius `eps`: the start of the evaluation
+    attacks"""
     return x + eps*norm.uniform(x, gen)
 
 def clean_start(x:torch.Tensor, eps:float, gen:torch.Generator|None=None, norm:Linf|L2=linf):
@@ -76,7 +85,8 @@ def clean_start(x:torch.Tensor, eps:float, gen:torch.Generator|None=None, norm:L
 
 # %% ../nbs/03_pgd.ipynb #cde8029c
 class Attack:
-    "Base of all attacks: `attack(model, x, y)` returns adversarial examples, and `examples` does so within a guard"
+    """Base of all attacks: `attack(model, x, y)` returns adversarial examples, and `examples` does
+    so within a guard"""
     eps:float|None = None  # Radius of the ball, in pixel units; None: not known
     norm = linf            # What `eps` measures
     check = True           # Look at images and examples? (makes a GPU wait)
@@ -95,7 +105,8 @@ class Attack:
         return self.settings() or {}
 
     def settings(self) -> dict|None:
-        "All that the examples depend on, beside model, images, labels and random numbers; None: not known"
+        """All that the examples depend on, beside model, images, labels and random numbers; None:
+        not known"""
 
     def __call__(self,
         model:nn.Module,              # Takes `[0,1]` images, returns logits
@@ -104,29 +115,36 @@ class Attack:
         gen:torch.Generator|None=None,# Source of random numbers, on the device of `x`
         amp:torch.dtype|None=None,    # Half precision where the attack can use it
     ) -> torch.Tensor:                # Adversarial examples, plain and detached
-        raise NotImplementedError(f"{type(self).__name__} has to define __call__(model, x, y, gen=None, amp=None)")
+        raise NotImplementedError(f"{type(self).__name__} has to define __call__(model, x, y, "
+                                  "gen=None, amp=None)")
 
     def inside(self, x_adv:torch.Tensor, x:torch.Tensor) -> torch.Tensor:
-        "Which of `x_adv` are images in the ball around `x`; the last bits of a float are not held against them"
+        """Which of `x_adv` are images in the ball around `x`; the last bits of a float are not held
+        against them"""
         images = ((x_adv>=0) & (x_adv<=1)).flatten(1).all(1)
         return images if self.eps is None else images & (self.norm(x_adv-x) <= self.eps+1e-6)
 
     def examples(self, model:nn.Module, x:torch.Tensor, y:torch.Tensor,
-        gen:torch.Generator|None=None,# Source of random numbers; a new one from the global numbers by default
+        # Source of random numbers; a new one from the global numbers by default
+        gen:torch.Generator|None=None,
         amp:torch.dtype|None=None,    # Half precision where the attack can use it
         **kwargs                      # For the attack's call, such as `watch`
     ) -> torch.Tensor:                # Adversarial examples, plain and detached
-        "What the attack returns, checked; model, images and random numbers are as before. Raises `InputError` for examples outside the ball."
+        """What the attack returns, checked; model, images and random numbers are as before.
+        Raises `InputError` for examples outside the ball."""
         x,y = plain(x).detach(),plain(y)
         if gen is None: gen = torch.Generator(x.device).manual_seed(torch.randint(2**62, ()).item())
-        with undisturbed(model), eval_mode(model), frozen(model): x_adv = self(model, x.clone(), y.clone(), gen, amp, **kwargs)
+        with undisturbed(model), eval_mode(model), frozen(model):
+            x_adv = self(model, x.clone(), y.clone(), gen, amp, **kwargs)
         if not isinstance(x_adv, torch.Tensor) or x_adv.shape!=x.shape:
             what = tuple(x_adv.shape) if isinstance(x_adv, torch.Tensor) else type(x_adv).__name__
-            raise InputError(f"The attack {self.name} returned {what}: it has to return images of the shape {tuple(x.shape)}")
+            raise InputError(f"The attack {self.name} returned {what}: it has to return images of "
+                             f"the shape {tuple(x.shape)}")
         x_adv = plain(x_adv).detach().to(x)
         if self.check and not self.inside(x_adv, x).all():
             ball = '' if self.eps is None else f"the ball of eps={self.eps:g} around the image, or "
-            raise InputError(f"The attack {self.name} left {ball}[0,1]: give the eps that it has, or project its examples")
+            raise InputError(f"The attack {self.name} left {ball}[0,1]: give the eps that it has, "
+                             "or project its examples")
         return x_adv
 
 # %% ../nbs/03_pgd.ipynb #c482738b
@@ -144,7 +162,8 @@ def _name_of(o): return getattr(o, '__name__', type(o).__name__)
 class Custom(Attack):
     "An attack from a function of your own"
     def __init__(self,
-        attack:Callable,     # `attack(model, x, y) -> x_adv`; may have `eps`, `norm` and a dictionary `settings`
+        # `attack(model, x, y) -> x_adv`; may have `eps`, `norm` and a dictionary `settings`
+        attack:Callable,
         eps:float|None=None, # Radius of its ball, in pixel units, if `attack` doesn't say
         name:str|None=None,  # What records call it
     ):
@@ -171,7 +190,8 @@ def as_attack(
 ) -> Attack:
     "`attack` as an `Attack`. Raises `InputError` for what can't be called."
     if isinstance(attack, type) or not callable(attack):
-        raise InputError(f"An attack is an object such as PGD(0.031), or a function (model, x, y), not {attack!r}")
+        raise InputError("An attack is an object such as PGD(0.031), or a function (model, x, y), "
+                         f"not {attack!r}")
     if not isinstance(attack, Attack): return Custom(attack, eps, name)
     if name is None: return attack
     attack = copy(attack)
@@ -194,19 +214,23 @@ def _pull(gain, logits, x_adv):
     return torch.autograd.grad(gain(logits).sum(), x_adv)[0]
 
 def _unit_pull(gain, logits, x_adv):
-    "The same for float16, each image's on a scale of its own: it starts at the logits with a largest entry of 1"
+    """The same for float16, each image's on a scale of its own: it starts at the logits with a
+    largest entry of 1"""
     z = logits.detach().float().requires_grad_()
     return torch.autograd.grad(logits, x_adv, _unit(_pull(gain, z, z), linf).to(logits.dtype))[0]
 
 class PGD(Attack):
-    "Projected gradient descent; call it with a model, images and labels to get adversarial examples"
+    """Projected gradient descent; call it with a model, images and labels to get adversarial
+    examples"""
     counts = (*Attack.counts,'worst case')
     def __init__(self,
         eps:float=0.031,              # Radius of the ball, in pixel units (`[0,1]` scale)
         step:float=0.007,             # Size of one step, in pixel units
         steps:int=10,                 # Number of steps
-        loss:Callable=ce_loss,        # What to climb: `ce_loss`, `kl_loss`, `cw_loss` or one like them
-        start:Callable=gaussian_start,# Where to start: `gaussian_start`, `uniform_start` or `clean_start`
+        # What to climb: `ce_loss`, `kl_loss`, `cw_loss` or one like them
+        loss:Callable=ce_loss,
+        # Where to start: `gaussian_start`, `uniform_start` or `clean_start`
+        start:Callable=gaussian_start,
         norm:Linf|L2=linf,            # What `eps` and `step` measure: `linf` or `l2`
         momentum:float=0.,            # Weight of the steps before, the μ of MI-FGSM
         restarts:int=1,               # Number of starts; the worst end is kept, image by image
@@ -217,13 +241,15 @@ class PGD(Attack):
         elif not eps>0:
             raise InputError(f"eps must be a positive number in pixel units, not {eps}")
         if not step>0 or steps<1:
-            raise InputError(f"An attack needs a positive step and at least one of them, not step={step}, steps={steps}")
+            raise InputError("An attack needs a positive step and at least one of them, not "
+                             f"step={step}, steps={steps}")
         if not momentum>=0:
             raise InputError(f"The momentum must be 0 or more, not {momentum}")
         if restarts<1 or (restarts>1 and start is clean_start):
             raise InputError(f"restarts must be 1, or more from a random start, not {restarts}")
         if targeted and loss is kl_loss:
-            raise InputError("kl_loss knows no label, so it can't be targeted: use ce_loss or cw_loss")
+            raise InputError("kl_loss knows no label, so it can't be targeted: use ce_loss or "
+                             "cw_loss")
         store_attr()
         if targeted: self.counts = ()   # its labels are not those of the data
     __repr__ = basic_repr('eps,step,steps,norm,momentum,restarts,targeted')
@@ -231,15 +257,19 @@ class PGD(Attack):
     def __call__(self,
         model:nn.Module,              # Takes `[0,1]` images, returns logits
         x:torch.Tensor,               # Clean images, float, `[0,1]`, NCHW
-        y:torch.Tensor,               # Labels, int64, N; the classes to reach if the attack is targeted
+        # Labels, int64, N; the classes to reach if the attack is targeted
+        y:torch.Tensor,
         gen:torch.Generator|None=None,# Source of the starting noise, on the device of `x`
         amp:torch.dtype|None=None,    # Half precision for all steps but the first
-        watch:Callable|None=None,     # Called with each iterate that the model is asked about, and the logits
+        # Called with each iterate that the model is asked about, and the logits
+        watch:Callable|None=None,
     ) -> torch.Tensor:                # Adversarial examples, the last iterate, plain and detached
-        "The last iterate, with restarts the worst of them. Raises `InputError` for images outside `[0,1]`; the model comes back as it was."
+        """The last iterate, with restarts the worst of them.
+        Raises `InputError` for images outside `[0,1]`; the model comes back as it was."""
         x,y = plain(x).detach(),plain(y)
         if self.check: check_images(x)
-        with eval_mode(model), frozen(model), torch.enable_grad(), torch.autocast(x.device.type, enabled=False):
+        full = torch.autocast(x.device.type, enabled=False)
+        with eval_mode(model), frozen(model), torch.enable_grad(), full:
             loss = self.loss(model, x, y)
             gain = (lambda logits: -loss(logits)) if self.targeted else loss
             ends = [self._climb(model, gain, x, gen, amp, watch) for _ in range(self.restarts)]
@@ -255,7 +285,8 @@ class PGD(Attack):
                 logits = model(x_adv)
                 check_logits(logits, len(x), finite=False)
                 pull = _unit_pull if half is torch.float16 else _pull
-                grad = pull(gain, logits, x_adv).nan_to_num(0)   # where the model says NaN, there is no way to go
+                # where the model says NaN, there is no way to go
+                grad = pull(gain, logits, x_adv).nan_to_num(0)
             x_adv = x_adv.detach()
             if watch: watch(x_adv, logits.detach())
             if self.momentum: grad = velocity = self.momentum*velocity + _unit(grad, _l1_mean)
@@ -264,42 +295,50 @@ class PGD(Attack):
 
     @torch.no_grad()
     def _worst(self, model, gain, y, ends, watch):
-        "Of several ends the worst, image by image: one that succeeds before one that doesn't, then by the loss"
+        """Of several ends the worst, image by image: one that succeeds before one that doesn't,
+        then by the loss"""
         answers = [model(o) for o in ends]
         for o in zip(ends, answers): watch and watch(*o)
         gains = torch.stack([gain(z) for z in answers])
         if gains.shape[1:]!=y.shape:
-            raise InputError("Restarts are compared image by image: the attack's loss must return one value an image, not their sum")
+            raise InputError("Restarts are compared image by image: the attack's loss must return "
+                             "one value an image, not their sum")
         won = torch.stack([(z.argmax(1)==y)==self.targeted for z in answers])
         best = torch.where(won.any(0) & ~won, -torch.inf, gains).argmax(0)
         return torch.stack(ends)[best, torch.arange(len(y), device=y.device)]
 
     def usual_name(self):
-        "`pgd20`, `cw20` or `fgsm` where it is that; otherwise its steps, its loss and what is unusual"
+        """`pgd20`, `cw20` or `fgsm` where it is that; otherwise its steps, its loss and what is
+        unusual"""
         for name,attack in dict(pgd20=pgd20, cw20=cw20, fgsm=FGSM).items():
             if self.settings()==attack(self.eps).settings(): return name
-        unusual = f'-{self.norm}'*(self.norm is not linf) + f'-m{self.momentum:g}'*(self.momentum!=0)
+        unusual = f'-{self.norm}'*(self.norm is not linf)
+        unusual += f'-m{self.momentum:g}'*(self.momentum!=0)
         unusual += f'-r{self.restarts}'*(self.restarts>1) + '-targeted'*self.targeted
         return f"pgd{self.steps}-{_name_of(self.loss).removesuffix('_loss')}" + unusual
 
     def facts(self):
-        own = dict(step=self.step, steps=self.steps, loss=_name_of(self.loss), start=_name_of(self.start),
+        own = dict(step=self.step, steps=self.steps, loss=_name_of(self.loss),
+                   start=_name_of(self.start),
                    norm=str(self.norm), momentum=self.momentum, restarts=self.restarts)
         return {**own, 'targeted':True} if self.targeted else own
 
     def settings(self):
         "Its `facts`, if loss, start and norm are those of this library"
         parts = self.loss, self.start, self.norm
-        ours = type(self) is PGD and all(getattr(o, '__module__', '')==PGD.__module__ for o in parts)
+        ours = type(self) is PGD and all(getattr(o, '__module__', '')==PGD.__module__
+                                         for o in parts)
         return self.facts() if ours else None
 
 # %% ../nbs/03_pgd.ipynb #cede60e7
 @delegates(PGD, but='start')
 def train_attack(
-    loss:Callable=kl_loss, # What to climb: `kl_loss` for TRADES and what is built on it, `ce_loss` for the others
+    # What to climb: `kl_loss` for TRADES and what is built on it, `ce_loss` for the others
+    loss:Callable=kl_loss,
     eps:float=0.031,       # Radius of the ball, in pixel units
     steps:int=10,          # Number of steps
-    step:float|None=None,  # Size of one step, in pixel units; 0.007 for the paper's `eps`, in proportion for another
+    # Size of one step, in pixel units; 0.007 for the paper's `eps`, in proportion for another
+    step:float|None=None,
     check:bool=False,      # Refuse images outside `[0,1]`? (makes a GPU wait)
     **kwargs
 ) -> PGD:
@@ -322,15 +361,17 @@ def FGSM(eps:float=0.031, loss:Callable=ce_loss, **kwargs) -> PGD:
 
 # %% ../nbs/66_attack_variants.ipynb #fa4823ad
 class L2:
-    "The l2 norm, whose ball is round; call it with a change to get each image's length of the change, as one vector of pixels"
+    """The l2 norm, whose ball is round; call it with a change to get each image's length of the
+    change, as one vector of pixels"""
     def __call__(self, d): return d.flatten(1).norm(dim=1)
     def ball(self, x_adv, x, eps):
         size = _each(self(x_adv-x), x)
         return torch.where(size>eps, x + (x_adv-x)*(eps/size), x_adv)
     def steepest(self, grad): return _unit(_unit(grad, linf), self)
     def uniform(self, x, gen=None):
-        radius = torch.rand(len(x), generator=gen, device=x.device, dtype=x.dtype)**(1/x.shape[1:].numel())
-        return _unit(torch.randn(x.shape, generator=gen, device=x.device, dtype=x.dtype), self)*_each(radius, x)
+        as_x = dict(generator=gen, device=x.device, dtype=x.dtype)
+        radius = torch.rand(len(x), **as_x)**(1/x.shape[1:].numel())
+        return _unit(torch.randn(x.shape, **as_x), self)*_each(radius, x)
     def __repr__(self): return 'l2'
 
 l2 = L2()
@@ -343,5 +384,6 @@ def MIFGSM(
     mu:float=1.,     # Weight of the steps before
     **kwargs
 ) -> PGD:
-    "The momentum method of Dong et al. (2018), for black-box attacks: 10 steps across the ball from the clean image"
+    """The momentum method of Dong et al. (2018), for black-box attacks: 10 steps across the ball
+    from the clean image"""
     return PGD(eps, eps/max(steps,1), steps, start=clean_start, momentum=mu, **kwargs)

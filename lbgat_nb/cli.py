@@ -306,16 +306,23 @@ def _run(which, scale, root, progress, download):
     for row in {r.data: r for r in todo}.values():   # are their data there?
         few_threads(row.run(scale, root, download=download).dls)
     for row in todo:
-        print(f'{row.id}  {row.method} on {row.data}, {row.attack}, at the {scale} scale', flush=True)
+        print(f'{row.id}  {row.method} on {row.data}, {row.attack}, at the {scale} scale',
+              flush=True)
         run_row(row, scale, root, progress)
 
 @call_parse
 def lbgat_reproduce(
-    table:str=None,     # list the rows of this table (1 to 9), with what exists of them; several separated by commas, or all
-    run:str=None,       # train and evaluate a row (4.7), a table (4), several separated by commas, or all
-    scale:str='tiny',   # how much: tiny (digits), cpu (a part of CIFAR-10), small (a medium network on the paper's data), paper (everything), paper-valid (the same with validation images)
+    # list the rows of this table (1 to 9), with what exists of them; several separated by commas,
+    # or all
+    table:str=None,
+    # train and evaluate a row (4.7), a table (4), several separated by commas, or all
+    run:str=None,
+    # how much: tiny (digits), cpu (a part of CIFAR-10), small (a medium network on the paper's
+    # data), paper (everything), paper-valid (the same with validation images)
+    scale:str='tiny',
     root:str='runs/paper', # folder of all these models
-    download:store_true=False, # download the data sets that aren't found in $LBGAT_DATA or fastai's data folder
+    # download the data sets that aren't found in $LBGAT_DATA or fastai's data folder
+    download:store_true=False,
     quiet:store_true=False, # no progress bars and no line an epoch
 ):
     "Train and evaluate rows of the paper's tables, or list them"
@@ -325,7 +332,8 @@ def lbgat_reproduce(
         from lbgat_nb.report import paper_table
         _check_scale(scale)
         if not (table or run):
-            raise InputError("Say what to do: --table 4 lists its rows, --run 4.7 runs one, --run 4 all of them")
+            raise InputError("Say what to do: --table 4 lists its rows, --run 4.7 runs one, --run "
+                             "4 all of them")
         if run: _run(run, scale, root, not quiet, download)
         print(f'\nscale {scale}: {scales[scale].about}\n\n{paper_table(table or run, scale, root)}')
 
@@ -337,7 +345,8 @@ def lbgat_report(
     out:str=None,       # folder to write to (default: report-<scale>)
     quiet:store_true=False, # no progress bars
 ):
-    "Write the paper's tables and figures, with what was run at a scale beside the paper's numbers, in Markdown and HTML"
+    """Write the paper's tables and figures, with what was run at a scale beside the paper's
+    numbers, in Markdown and HTML"""
     with friendly_errors('Nothing was lost: the same command goes on'):
         from lbgat_nb.paper import found, get_rows
         from lbgat_nb.report import comparisons, write_report

@@ -23,7 +23,8 @@ from pyautoattack import checks
 from torch import nn, Tensor
 from torch.utils.data import DataLoader as TorchLoader, RandomSampler, SequentialSampler
 from .core import (
-    atomic, check_eps, check_images, check_labels, check_logits, check_seed, digest, eval_mode, frozen,
+    atomic, check_eps, check_images, check_labels, check_logits, check_seed, digest, eval_mode,
+    frozen,
     generator, InputError, network_of, plain, random_state, undisturbed)
 from .attacks import as_attack, Attack, Clean, cw20, FGSM, linf, pgd20
 from .models import prefers_channels_last
@@ -36,11 +37,14 @@ __all__ = ['read_images', 'images_hash', 'weights_hash', 'at_rest', 'Copying', '
 # %% ../nbs/11_evaluation.ipynb #7a0859ea
 def _in_order(dl):
     "`dl` without what belongs to training: another order every time, images left out, augmentation"
-    if isinstance(dl, DataLoader): return dl.stored() if hasattr(dl, 'stored') else dl.new(shuffle=False, drop_last=False)
+    if isinstance(dl, DataLoader):
+        return dl.stored() if hasattr(dl, 'stored') else dl.new(shuffle=False, drop_last=False)
     if not (isinstance(dl, TorchLoader) and dl.batch_size): return dl
-    usual = type(dl.sampler) in (RandomSampler, SequentialSampler) and not getattr(dl.sampler, 'replacement', False)
-    if not usual or len(dl.sampler)!=len(dl.dataset): return dl
-    return TorchLoader(dl.dataset, dl.batch_size, num_workers=dl.num_workers, collate_fn=dl.collate_fn)
+    usual = type(dl.sampler) in (RandomSampler, SequentialSampler)
+    if not usual or getattr(dl.sampler, 'replacement', False) or len(dl.sampler)!=len(dl.dataset):
+        return dl
+    return TorchLoader(dl.dataset, dl.batch_size, num_workers=dl.num_workers,
+                       collate_fn=dl.collate_fn)
 
 def _validating(dl):
     "Within this block a data set of fastai transforms its images as those of a validation set"
@@ -51,26 +55,31 @@ def _images_and_labels(b):
     "Both of batch `b`, plain, on the CPU"
     if not (isinstance(b, (tuple,list)) and len(b)==2 and all(isinstance(o, Tensor) for o in b)):
         raise InputError(
-            "An evaluation needs a loader of batches (images, labels), such as dls.test: this one yields something else")
+            "An evaluation needs a loader of batches (images, labels), such as dls.test: this one "
+            "yields something else")
     x,y = (plain(o).detach().cpu() for o in b)
     check_images(x)
     return x.float(), y
 
 def read_images(
     dl, # Loader of batches (images, labels): fastai's, PyTorch's or a list
-) -> tuple[Tensor,Tensor]: # All images (float32, NCHW) and labels, plain, on the CPU, in the order of the data set
-    "What `dl` holds, as it is stored: not shuffled, all of it, not augmented. Raises `InputError` where that is impossible."
+) -> tuple[Tensor,Tensor]: # All images (float32, NCHW) and labels, plain, on the CPU, in order
+    """What `dl` holds, as it is stored: not shuffled, all of it, not augmented.
+    Raises `InputError` where that is impossible."""
     with random_state(), _validating(dl):
         dl = _in_order(dl)
         batches = [_images_and_labels(b) for b in dl]
         again = iter(dl)
-        if again is not dl and batches and not torch.equal(_images_and_labels(next(again))[0], batches[0][0]):
+        same = lambda: torch.equal(_images_and_labels(next(again))[0], batches[0][0])
+        if again is not dl and batches and not same():
             raise InputError(
-                "This loader yields other images when it is read again, so a result would depend on chance: "
+                "This loader yields other images when it is read again, so a result would depend "
+                "on chance: "
                 "give one without random transforms or a random sampler")
     if not batches: raise InputError("The loader is empty: there is nothing to evaluate")
     if len(sizes := {tuple(x.shape[1:]) for x,_ in batches})>1:
-        raise InputError(f"The loader yields images of different sizes, {sorted(sizes)}: bring them to one")
+        raise InputError(f"The loader yields images of different sizes, {sorted(sizes)}: bring "
+                         "them to one")
     return tuple(torch.cat(o) for o in zip(*batches))
 
 # %% ../nbs/11_evaluation.ipynb #f2ff8fec
@@ -86,7 +95,8 @@ def images_hash(
 def weights_hash(
     model:nn.Module, # Any module
 ) -> str:            # SHA-256, 64 hex digits
-    "Hash of every parameter and buffer of `model` with its name, type and shape, wherever it is stored, also of buffers that are not saved"
+    """Hash of every parameter and buffer of `model` with its name, type and shape, wherever it is
+    stored, also of buffers that are not saved"""
     state = {**dict(model.named_buffers()), **model.state_dict()}
     state = sorted((k,v) for k,v in state.items() if isinstance(v, Tensor))
     return digest(o for k,v in state for o in (k, v.dtype, tuple(v.shape), _bytes(v)))
@@ -96,7 +106,8 @@ def weights_hash(
 def at_rest(
     model:nn.Module, # Any network
 ): # Its device
-    "`model` as it is measured: in eval mode, frozen, in float32, in channels-last order where that pays, beside the global random numbers"
+    """`model` as it is measured: in eval mode, frozen, in float32, in channels-last order where
+    that pays, beside the global random numbers"""
     device = next((o.device for o in [*model.parameters(), *model.buffers()]), torch.device('cpu'))
     last = prefers_channels_last(model) and all(p.is_contiguous() for p in model.parameters())
     with undisturbed(model), eval_mode(model), frozen(model):
@@ -120,16 +131,19 @@ def _first_look(model, x):
     with torch.no_grad(): logits = model(fed)
     check_logits(logits, len(x), finite=False)
     if logits.isfinite().all(1).sum()==0:
-        raise InputError("The model has to return finite logits, and not one of the first images gets them: check its weights")
+        raise InputError("The model has to return finite logits, and not one of the first images "
+                         "gets them: check its weights")
     return logits, model if torch.equal(fed, x) else Copying(model)
 
 def _gradients(model, x):
-    "Logits of `x`, and of a fixed mixture of them the gradient: its size and its share in a fixed direction, an image"
+    """Logits of `x`, and of a fixed mixture of them the gradient: its size and its share in a fixed
+    direction, an image"""
     x = x.clone().requires_grad_()
     logits = model(x)
     check_logits(logits, len(x), finite=False)
     if not logits.requires_grad: return logits, None
-    mixture,pattern = (torch.randn(o.shape[1:], generator=generator('look')).to(o) for o in (logits, x))
+    mixture,pattern = (torch.randn(o.shape[1:], generator=generator('look')).to(o)
+                       for o in (logits, x))
     grad, = torch.autograd.grad((logits*mixture).sum(), x, allow_unused=True)
     if grad is None: return logits.detach(), None
     size = grad.flatten(1).norm(dim=1)
@@ -138,7 +152,8 @@ def _gradients(model, x):
 
 def _alike(a, b):
     "Are these the same logits, but for rounding?"
-    return torch.allclose(a, b, rtol=0, atol=1e-3*max(a.nan_to_num(0, 0, 0).abs().max().item(), 1e-6), equal_nan=True)
+    largest = a.nan_to_num(0, 0, 0).abs().max().item()
+    return torch.allclose(a, b, rtol=0, atol=1e-3*max(largest, 1e-6), equal_nan=True)
 
 # %% ../nbs/11_evaluation.ipynb #3d5b9e97
 @dataclass(frozen=True)
@@ -149,7 +164,9 @@ class Subject:
     n_classes:int       # Logits an image
     separate:bool       # Does its answer to an image not depend on the others in the batch?
     smooth:bool         # Do its answers have gradients?
-    look:list           # Its answers to a few images, and their gradients, without the digits that differ between devices
+    # Its answers to a few images, and their gradients, without the digits that differ between
+    # devices
+    look:list
     about:dict          # What its records say: name, hash of the weights, device, versions
 
 def check_model(
@@ -158,9 +175,12 @@ def check_model(
     y:Tensor,            # Their labels
     device:torch.device, # Where it is
 ) -> Subject:
-    "A look at `model` with the first eight images. Raises `InputError` if it can't take these images and labels."
+    """A look at `model` with the first eight images.
+    Raises `InputError` if it can't take these images and labels."""
     half = {p.dtype for p in model.parameters() if p.is_floating_point()} - {torch.float32}
-    if half: raise InputError(f"An evaluation runs in float32, and this model has weights in {half.pop()}: call model.float() first")
+    if half:
+        raise InputError("An evaluation runs in float32, and this model has weights in "
+                         f"{half.pop()}: call model.float() first")
     check_images(x, getattr(model, 'c_in', None))
     hashed,few = weights_hash(model), x[:8].to(device)
     try:
@@ -171,13 +191,16 @@ def check_model(
         with torch.no_grad(): check_logits(model(few[:1]), 1, finite=False)
     except InputError: raise
     except Exception as e:
-        raise InputError(f"The model fails on images of shape {tuple(few.shape)}, or fewer of them: {e or type(e).__name__}") from e
+        raise InputError(f"The model fails on images of shape {tuple(few.shape)}, or fewer of "
+                         f"them: {e or type(e).__name__}") from e
     check_labels(y, logits.shape[1])
     rounded = (logits.cpu().double().round(decimals=2)+0.).tolist()
     gpu = f' ({torch.cuda.get_device_name(device)})' if device.type=='cuda' else ''
     network = model.model if isinstance(model, Copying) else model
-    about = dict(model=getattr(network, 'name', type(network).__name__), weights=hashed, device=f'{device}{gpu}', versions=versions())
-    return Subject(model, device, logits.shape[1], _alike(logits[:4], again), gradients is not None, [rounded, gradients], about)
+    about = dict(model=getattr(network, 'name', type(network).__name__), weights=hashed,
+                 device=f'{device}{gpu}', versions=versions())
+    return Subject(model, device, logits.shape[1], _alike(logits[:4], again), gradients is not None,
+                   [rounded, gradients], about)
 
 # %% ../nbs/11_evaluation.ipynb #59edc6a2
 def _kept_bytes(model, x):
@@ -191,19 +214,22 @@ def _kept_bytes(model, x):
     return sum(sizes.values())
 
 def _affordable(model, x, bs, device, memory=None):
-    "`bs`, or fewer if on the CPU so many images would need more than a quarter of the memory (in bytes; default: what there is)"
+    """`bs`, or fewer if on the CPU so many images would need more than a quarter of the memory (in
+    bytes; default: what there is)"""
     if device.type!='cpu' or not hasattr(os, 'sysconf'): return bs
     memory = memory or os.sysconf('SC_PAGE_SIZE')*os.sysconf('SC_PHYS_PAGES')
     two,one = (_kept_bytes(model, x[:1].repeat(k,1,1,1)) for k in (2,1))
     return max(1, min(bs, memory//4//max(two-one, 1)))
 
 def _fitting(run, bs):
-    "What `run(bs)` returns, and the `bs` that fitted: half the images, and half of those, where memory runs out"
+    """What `run(bs)` returns, and the `bs` that fitted: half the images, and half of those, where
+    memory runs out"""
     while True:
         try: return run(bs),bs
         except torch.OutOfMemoryError:
             if bs==1:
-                raise InputError("Not even one image fits into the memory of the device: use a smaller model, or the CPU") from None
+                raise InputError("Not even one image fits into the memory of the device: use a "
+                                 "smaller model, or the CPU") from None
         bs //= 2
         torch.cuda.empty_cache()
 
@@ -224,8 +250,10 @@ class Question:
         "A question about all images that loader `dl` holds, which records call `part`"
         x,y = read_images(dl)
         ds = getattr(dl, 'dataset', dl)
-        name,known = (o if isinstance(o, str) else '' for o in (getattr(ds, 'name', ''), getattr(ds, 'fingerprint', '')))
-        return cls(x, y, dict(name=name or type(ds).__name__, part=part, total=len(y), fingerprint=known or images_hash(x, y)), **kwargs)
+        name,known = (o if isinstance(o, str) else ''
+                      for o in (getattr(ds, 'name', ''), getattr(ds, 'fingerprint', '')))
+        return cls(x, y, dict(name=name or type(ds).__name__, part=part, total=len(y),
+                              fingerprint=known or images_hash(x, y)), **kwargs)
 
     def __post_init__(self):
         if self.bs<1: raise InputError(f"A batch needs at least one image, not bs={self.bs}")
@@ -237,11 +265,13 @@ class Question:
     def evaluated(self): return images_hash(self.x, self.y)
 
     def some(self, n:int|None):
-        "The question about `n` of the images, a random subset that only the seed decides; all if None"
+        """The question about `n` of the images, a random subset that only the seed decides; all if
+        None"""
         total = len(self)
         if n is None: n = total
         if not 0<=n<=total:
-            raise InputError(f"There are {total} images, and n={n} were asked for: choose n from 0 to {total}, or None for all")
+            raise InputError(f"There are {total} images, and n={n} were asked for: choose n from 0 "
+                             f"to {total}, or None for all")
         i = torch.randperm(total, generator=generator(self.seed, 'subset'))[:n].sort().values
         return replace(self, x=self.x[i], y=self.y[i])
 
@@ -253,7 +283,8 @@ class Question:
         return bar
 
     def batches(self, device, bs, name=''):
-        "Images, labels and a generator for each `bs` images; their random numbers, the global ones too, depend on seed and place alone"
+        """Images, labels and a generator for each `bs` images; their random numbers, the global
+        ones too, depend on seed and place alone"""
         for i,(x,y) in enumerate(self.bar(list(zip(self.x.split(bs), self.y.split(bs))), name)):
             gen = generator(self.seed, 'attack', i, device=device)
             torch.manual_seed(gen.initial_seed())
@@ -263,7 +294,7 @@ class Question:
         subject:Subject, # Whom to ask
         run:Callable,    # `run(x, y, gen)`, for a batch
         name:str='',     # What the progress bar says
-    ) -> tuple[list,int]: # What `run` returned for each batch, and how many images at once fitted into memory
+    ) -> tuple[list,int]: # What `run` returned for each batch, and how many images fitted at once
         "`run` for all images"
         def all_of_them(bs): return [run(*o) for o in self.batches(subject.device, bs, name)]
         return _fitting(all_of_them, _affordable(subject.model, self.x, self.bs, subject.device))
@@ -276,7 +307,8 @@ class Question:
         "Hash of all that the answer of `subjects` depends on, when `attack` is counted in this way"
         code = [versions()[o].split('+')[0] for o in ('torch','pyautoattack')]
         known = [o for s in subjects for o in (s.about['weights'], s.look)]
-        return digest([way, attack.name, attack.settings(), attack.eps, self.seed, self.bs, self.evaluated, *known, *code])
+        return digest([way, attack.name, attack.settings(), attack.eps, self.seed, self.bs,
+                       self.evaluated, *known, *code])
 
     def kept(self):
         "The records in the folder, by their keys"
@@ -292,7 +324,8 @@ def is_right(
 
 # %% ../nbs/11_evaluation.ipynb #b04e6aae
 class Unsettled(nn.Module):
-    "`model` while a batch is attacked: it is asked about the images that are `open()`, and of the others the clean `logits` are repeated"
+    """`model` while a batch is attacked: it is asked about the images that are `open()`, and of the
+    others the clean `logits` are repeated"""
     def __init__(self, model, logits, open):
         super().__init__()
         self.model,self.logits,self.open = model,logits,open
@@ -325,7 +358,7 @@ def judge(self:Attack,
     subject:Subject, # Whom to attack
     q:Question,      # About which images
     ways:Sequence[str], # How to count, a part of `counts`
-) -> tuple[dict,dict]: # Which images are right in each of `ways`; and `settings` and `seconds` for a record
+) -> tuple[dict,dict]: # Which images are right in each of `ways`; `settings` and `seconds`
     "What this attack leaves of a network's accuracy"
     start = time.perf_counter()
     scores,bs = q.ask(subject, partial(_score, subject, self, ways), self.name)
@@ -333,12 +366,15 @@ def judge(self:Attack,
     return right, dict(settings=q.settings(self, bs), seconds=round(time.perf_counter()-start, 3))
 
 # %% ../nbs/11_evaluation.ipynb #956cefaf
-_versions = dict(standard=['apgd-ce','apgd-t','fab-t','square'], plus=['apgd-ce','apgd-dlr','fab','square','apgd-t','fab-t'],
-                 rand=['apgd-ce','apgd-dlr'], **{o:[o] for o in ('apgd-ce','apgd-dlr','apgd-t','fab','fab-t','square')})
+_versions = dict(standard=['apgd-ce','apgd-t','fab-t','square'],
+                 plus=['apgd-ce','apgd-dlr','fab','square','apgd-t','fab-t'],
+                 rand=['apgd-ce','apgd-dlr'],
+                 **{o:[o] for o in ('apgd-ce','apgd-dlr','apgd-t','fab','fab-t','square')})
 _least = {'apgd-dlr':3, 'apgd-t':4}   # classes that the margin compares
 
 def _authors(model, version, names, n_classes, eps, seed, device):
-    "The authors' object with these attacks of `version`; with fewer than ten classes it targets as many as there are"
+    """The authors' object with these attacks of `version`; with fewer than ten classes it targets
+    as many as there are"""
     whole = version if version in ('standard','plus','rand') else 'standard'
     aa = pyautoattack.AutoAttack(model, eps=eps, seed=seed, device=device, version=whole)
     aa.attacks_to_run = names
@@ -347,9 +383,11 @@ def _authors(model, version, names, n_classes, eps, seed, device):
 
 @contextmanager
 def _listening(heard):
-    "Add one warning of each kind that pyautoattack logs to `heard`; its logger and the debugger are as before afterwards"
+    """Add one warning of each kind that pyautoattack logs to `heard`; its logger and the debugger
+    are as before afterwards"""
     def hear(r):
-        if r.levelno >= logging.WARNING: heard.setdefault(re.sub(r'[\d.]+', '', r.getMessage()), r.getMessage())
+        if r.levelno >= logging.WARNING:
+            heard.setdefault(re.sub(r'[\d.]+', '', r.getMessage()), r.getMessage())
         return r.levelno < logging.WARNING
     logger, trace = logging.getLogger('auto-attack'), sys.gettrace()
     level = logger.level
@@ -365,7 +403,8 @@ def _listening(heard):
 # %% ../nbs/11_evaluation.ipynb #54003c09
 @dataclass
 class _Progress:
-    "How far AutoAttack has come; an image `fell` to an attack, by number, or is wrong when clean (-1), or stands (their number)"
+    """How far AutoAttack has come; an image `fell` to an attack, by number, or is wrong when clean
+    (-1), or stands (their number)"""
     fell:list
     bs:int            # Images at once
     attack:int = 0    # The one at work
@@ -374,7 +413,8 @@ class _Progress:
     warnings:dict = field(default_factory=dict)
 
     def save(self, file):
-        with atomic(file) as f: f.write_text(json.dumps(dict(asdict(self), digest=digest([asdict(self)]))))
+        with atomic(file) as f:
+            f.write_text(json.dumps(dict(asdict(self), digest=digest([asdict(self)]))))
 
     @classmethod
     def load(cls, file):
@@ -393,10 +433,13 @@ class AutoAttack(Attack):
     counts = ('worst case',)
     def __init__(self,
         eps:float=0.031,        # Radius of the ball, in pixel units
-        version:str='standard', # 'standard', 'plus', 'rand', or one attack: 'apgd-ce', 'apgd-dlr', 'apgd-t', 'fab', 'fab-t', 'square'
+        # 'standard', 'plus', 'rand', or one attack: 'apgd-ce', 'apgd-dlr', 'apgd-t', 'fab',
+        # 'fab-t', 'square'
+        version:str='standard',
     ):
         check_eps(eps)
-        if version not in _versions: raise InputError(f"There is no AutoAttack {version!r}: use {', '.join(_versions)}")
+        if version not in _versions:
+            raise InputError(f"There is no AutoAttack {version!r}: use {', '.join(_versions)}")
         self.eps,self.version = eps,version
     __repr__ = basic_repr('eps,version')
 
@@ -410,7 +453,8 @@ class AutoAttack(Attack):
         "Its attacks that so many classes allow"
         names = [o for o in _versions[self.version] if n_classes>=_least.get(o, 2)]
         if names: return names
-        raise InputError(f"AutoAttack ({self.version}) needs at least {_least[self.version]} classes, for the margins that "
+        raise InputError(f"AutoAttack ({self.version}) needs at least {_least[self.version]} "
+                         "classes, for the margins that "
                          f"it compares, and this model has {n_classes}: leave it out")
 
     def suits(self, subject):
@@ -419,15 +463,21 @@ class AutoAttack(Attack):
     def __call__(self, model, x, y, gen=None, amp=None):
         "Of each image the example that fooled the model, or the image itself"
         with torch.no_grad(): n_classes = model(x[:1]).shape[1]
-        seed = 0 if gen is None else torch.randint(2**31, (), generator=gen, device=gen.device).item()
-        aa = _authors(model, self.version, self.names(n_classes), n_classes, self.eps, seed, x.device)
-        with _listening({}): return plain(aa.run_standard_evaluation(x, y, batch_size=len(x))[0]).detach()
+        seed = 0 if gen is None else torch.randint(2**31, (), generator=gen,
+                                                   device=gen.device).item()
+        aa = _authors(model, self.version, self.names(n_classes), n_classes, self.eps, seed,
+                      x.device)
+        with _listening({}):
+            return plain(aa.run_standard_evaluation(x, y, batch_size=len(x))[0]).detach()
 
     def judge(self, subject, q, ways=counts):
-        "Which images are robust; and `breakdown` (how many are left after each attack), `fell`, `warnings`, `settings`, `seconds`"
+        """Which images are robust; and `breakdown` (how many are left after each attack), `fell`,
+        `warnings`, `settings`, `seconds`"""
         names = self.names(subject.n_classes)
-        aa = _authors(subject.model, self.version, names, subject.n_classes, self.eps, q.seed, subject.device)
-        file = Path(q.folder)/f"autoattack-{q.key(self, 'worst case', subject)[:16]}.json" if q.folder else None
+        aa = _authors(subject.model, self.version, names, subject.n_classes, self.eps, q.seed,
+                      subject.device)
+        key = q.key(self, 'worst case', subject)[:16]
+        file = Path(q.folder)/f'autoattack-{key}.json' if q.folder else None
         so_far = _Progress.load(file) or self._start(subject, q, names)
         with _listening(so_far.warnings):
             for _ in self._batches(aa, names, so_far, subject, q):
@@ -441,7 +491,8 @@ class AutoAttack(Attack):
         right,bs = q.ask(subject, lambda x,y,gen: is_right(subject.model(x), y).cpu())
         so_far = _Progress([len(names) if o else -1 for o in torch.cat(right).tolist()], bs)
         if left_out := [o for o in _versions[self.version] if o not in names]:
-            so_far.warnings['classes'] = f"with {subject.n_classes} classes it leaves out {', '.join(left_out)}"
+            without = ', '.join(left_out)
+            so_far.warnings['classes'] = f"with {subject.n_classes} classes it leaves out {without}"
         return so_far
 
     def _batches(self, aa, names, so_far, subject, q):
@@ -452,7 +503,8 @@ class AutoAttack(Attack):
             def batch(bs):
                 i = todo[so_far.done:][:bs]
                 torch.manual_seed(generator(q.seed, 'AutoAttack', k, so_far.done).initial_seed())
-                _,pred = aa.run_standard_evaluation(q.x[i].to(subject.device), q.y[i].to(subject.device), batch_size=bs)
+                x,y = q.x[i].to(subject.device),q.y[i].to(subject.device)
+                _,pred = aa.run_standard_evaluation(x, y, batch_size=bs)
                 return i[pred.cpu()!=q.y[i]], len(i)
             while so_far.done < len(todo):
                 start = time.perf_counter()
@@ -464,11 +516,14 @@ class AutoAttack(Attack):
             so_far.attack,so_far.done = k+1,0
 
     def _facts(self, aa, names, so_far, q):
-        "What a record says beside the flags; the check for a Square that found more than gradients did is the authors'"
+        """What a record says beside the flags; the check for a Square that found more than
+        gradients did is the authors'"""
         fell = so_far.fell
         breakdown = {name: sum(o>=k for o in fell) for k,name in enumerate(['clean', *names])}
-        checks.check_square_sr({name: k/len(fell) for name,k in breakdown.items()}, logger=aa.logger)
-        settings = dict(q.settings(self, so_far.bs), attacks=names, target_classes=aa.fab.n_target_classes)
+        checks.check_square_sr({name: k/len(fell) for name,k in breakdown.items()},
+                               logger=aa.logger)
+        settings = dict(q.settings(self, so_far.bs), attacks=names,
+                        target_classes=aa.fab.n_target_classes)
         fell_to = ''.join('c' if k<0 else '-' if k==len(names) else str(k) for k in fell)
         return dict(breakdown=breakdown, fell=fell_to, warnings=list(so_far.warnings.values()),
                     settings=settings, seconds=round(so_far.seconds, 3))
@@ -479,31 +534,40 @@ _named = dict(clean=lambda eps: Clean(), fgsm=FGSM, pgd20=pgd20, cw20=cw20,
 _ways = ('final iterate','clean-correct','worst case')
 
 def named_attack(
-    attack,    # A name such as 'pgd20', an `Attack`, a function (model, x, y), or a pair (name, attack)
+    # A name such as 'pgd20', an `Attack`, a function (model, x, y), or a pair (name, attack)
+    attack,
     eps:float, # Radius of its ball, in pixel units, if it has none of its own
 ) -> Attack:
-    "One entry in a list of attacks. Raises `InputError` for an unknown name, an impossible ε and a targeted attack."
+    """One entry in a list of attacks.
+    Raises `InputError` for an unknown name, an impossible ε and a targeted attack."""
     if isinstance(attack, str) and attack in _named: return _named[attack](eps)
     name,attack = attack if isinstance(attack, tuple) and len(attack)==2 else (None,attack)
     if not callable(attack):
-        raise InputError(f"There is no attack {attack!r}: use {', '.join(_named)}, a PGD, or a pair (name, attack)")
+        raise InputError(f"There is no attack {attack!r}: use {', '.join(_named)}, a PGD, or a "
+                         "pair (name, attack)")
     attack = as_attack(attack, eps, name)
-    if attack.eps is None: raise InputError(f"The attack {attack.name} has no eps: give it one, the radius of its ball in pixel units")
+    if attack.eps is None:
+        raise InputError(f"The attack {attack.name} has no eps: give it one, the radius of its "
+                         "ball in pixel units")
     if attack.eps and attack.norm is linf: check_eps(attack.eps)
     if not attack.counts:
-        raise InputError("An evaluation needs attacks away from the label, and this one is targeted: leave targeted out")
+        raise InputError("An evaluation needs attacks away from the label, and this one is "
+                         "targeted: leave targeted out")
     return attack
 
 def ways_to_count(
     attack:Attack,
-    metrics:Sequence[str], # Those that are asked for, for attacks that can be counted in several ways
+    # Those that are asked for, for attacks that can be counted in several ways
+    metrics:Sequence[str],
 ) -> Sequence[str]:
-    "How to count `attack`. Raises `InputError` for a way that does not exist, or that its examples don't allow."
+    """How to count `attack`. Raises `InputError` for a way that does not exist, or that its
+    examples don't allow."""
     for o in metrics:
         if o not in _ways: raise InputError(f"There is no metric {o!r}: use {', '.join(_ways)}")
     if len(attack.counts)==1: return attack.counts
     if set(metrics)-set(attack.counts):
-        raise InputError("The iterates of an attack that is not a PGD are not known: use another metric than 'worst case'")
+        raise InputError("The iterates of an attack that is not a PGD are not known: use another "
+                         "metric than 'worst case'")
     return metrics
 
 # %% ../nbs/11_evaluation.ipynb #08c07d7f
@@ -511,8 +575,10 @@ def ways_to_count(
 def suits(self:Attack, subject:Subject):
     "Raise `InputError` if this attack can't be asked about `subject`"
     if 'worst case' in self.counts and not subject.smooth:
-        raise InputError(f"The answers of this model have no gradient, so {self.name} can't climb it: "
-                         "give its steps without one a gradient (straight-through), or ask 'square' alone")
+        raise InputError(f"The answers of this model have no gradient, so {self.name} can't climb "
+                         "it: "
+                         "give its steps without one a gradient (straight-through), or ask "
+                         "'square' alone")
 
 # %% ../nbs/11_evaluation.ipynb #0134927f
 def _jobs(q, attacks, eps, metrics, n, n_autoattack):
@@ -536,27 +602,39 @@ def _records(subject, attack, ways, q, title):
     else:
         right,facts = attack.judge(subject, q, ways)
         facts.update(data=dict(q.data, evaluated=q.evaluated), **subject.about)
-        new = [record(attack.name, way, right[way], attack.eps, title, **facts, key=k) for way,k in keys.items()]
+        new = [record(attack.name, way, right[way], attack.eps, title, **facts, key=k) for way,
+               k in keys.items()]
     if q.folder: keep_results(q.folder, new)
     return new
 
 # %% ../nbs/11_evaluation.ipynb #8928dcb1
 def evaluate(
-    model:nn.Module|Learner, # Takes `[0,1]` images, returns logits; of a `BoundaryPair` the robust model is evaluated
-    dl,                  # Loader of batches (images, labels): fastai's, PyTorch's or a list; its images are taken as they are stored
+    # Takes `[0,1]` images, returns logits; of a `BoundaryPair` the robust model is evaluated
+    model:nn.Module|Learner,
+    # Loader of batches (images, labels): fastai's, PyTorch's or a list; its images are taken as
+    # they are stored
+    dl,
     eps:float|Sequence=0.031, # Radius of the l∞ ball, in pixel units; or several
-    attacks:Sequence=('clean','pgd20','cw20','autoattack'), # Names (also 'fgsm', 'autoattack-plus', 'square', ..., see `AutoAttack`), `Attack`s, or pairs (name, attack)
+    # Names (also 'fgsm', 'autoattack-plus', 'square', ..., see `AutoAttack`), `Attack`s, or pairs
+    # (name, attack)
+    attacks:Sequence=('clean','pgd20','cw20','autoattack'),
     n:int|None=None,     # Number of images, a random subset; all by default
-    n_autoattack:int|None=None, # Number of images for AutoAttack, out of the same random order; 0 leaves it out; `n` by default
-    metrics:str|Sequence='final iterate', # How to count PGD and the like: 'final iterate', 'clean-correct', 'worst case', or several of them
+    # Number of images for AutoAttack, out of the same random order; 0 leaves it out; `n` by default
+    n_autoattack:int|None=None,
+    # How to count PGD and the like: 'final iterate', 'clean-correct', 'worst case', or several of
+    # them
+    metrics:str|Sequence='final iterate',
     seed:int=0,          # Decides the subset and the random numbers of the attacks
     bs:int=128,          # Images attacked at once; fewer where they don't fit into memory
     part:str='',         # What the records call these images, such as 'test'
-    folder:str|Path|None=None, # Where records are kept, in `results.json`, and AutoAttack its progress; what is there already is read
+    # Where records are kept, in `results.json`, and AutoAttack its progress; what is there already
+    # is read
+    folder:str|Path|None=None,
     progress:bool=True,  # Show progress bars?
     title:str='',        # What the records call this model
 ) -> list[dict]:         # A record for each attack, ε and metric
-    "Accuracy of `model` under each attack, in float32. `model` comes back as it was. Raises `InputError` before the work starts."
+    """Accuracy of `model` under each attack, in float32.
+    `model` comes back as it was. Raises `InputError` before the work starts."""
     network = network_of(model)
     q = Question.read(dl, part, seed=seed, bs=bs, folder=folder, progress=progress)
     jobs = _jobs(q, attacks, eps, metrics, n, n_autoattack)
@@ -564,4 +642,5 @@ def evaluate(
     with at_rest(network) as device:
         subject = check_model(network, q.x, q.y, device)
         for attack,*_ in jobs: attack.suits(subject)
-        return [r for attack,ways,some in jobs for r in _records(subject, attack, ways, some, title)]
+        return [r for attack,ways,some in jobs
+                for r in _records(subject, attack, ways, some, title)]

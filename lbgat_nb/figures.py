@@ -33,7 +33,8 @@ def _titled(fig, title):
     if title: fig.suptitle(title, fontsize=11, wrap=True)
     return fig
 
-_names = {'train_loss':'training loss of the method', 'valid_loss':'cross-entropy, clean validation images',
+_names = {'train_loss':'training loss of the method',
+          'valid_loss':'cross-entropy, clean validation images',
           'accuracy':'clean images', 'robust_accuracy':'under PGD-20'}
 
 def _lines(ax, log, columns, colors, **labels):
@@ -46,34 +47,46 @@ def plot_curves(
     log:pd.DataFrame|str|Path, # The log of a run: a table or the path of its `log.csv`
     title:str='',              # What the run was
 ) -> Figure:                   # Losses above, accuracies below
-    "The training curves of a run; dotted lines where the learning rate drops, a ring around the best robust accuracy"
+    """The training curves of a run; dotted lines where the learning rate drops, a ring around the
+    best robust accuracy"""
     if not isinstance(log, pd.DataFrame):
-        if not Path(log).is_file(): raise InputError(f"{log} does not exist: give the path of a run's log.csv")
+        if not Path(log).is_file():
+            raise InputError(f"{log} does not exist: give the path of a run's log.csv")
         log = pd.read_csv(log)
     fig,(above,below) = plt.subplots(2, 1, figsize=(5.5,5.2), sharex=True, layout='constrained')
     _lines(above, log, ('train_loss','valid_loss'), _palette[:2], ylabel='loss', ylim=(0,None))
-    _lines(below, log, ('accuracy','robust_accuracy'), _palette[2:4], xlabel='epoch', ylabel='accuracy on validation images', ylim=(0,1.02))
+    _lines(below, log, ('accuracy','robust_accuracy'), _palette[2:4], xlabel='epoch',
+           ylabel='accuracy on validation images', ylim=(0,1.02))
     if 'robust_accuracy' in log:
         best = log.loc[log.robust_accuracy.idxmax()]
-        below.plot(best.epoch, best.robust_accuracy, 'o', ms=11, mfc='none', mec=_palette[3], mew=1.5)
+        below.plot(best.epoch, best.robust_accuracy, 'o', ms=11, mfc='none', mec=_palette[3],
+                   mew=1.5)
     return _titled(fig, title)
 
 # %% ../nbs/73_figures.ipynb #766f9ac0
 def _check_percent(table, *columns, text=()):
     "Raise `InputError` unless `table` has these columns, and percents in those that aren't `text`"
     missing = [c for c in (*text, *columns) if c not in table]
-    if missing: raise InputError(f"The table has no column {', '.join(missing)}: a picture of this kind needs {', '.join((*text, *columns))}")
+    if missing:
+        raise InputError(f"The table has no column {', '.join(missing)}: a picture of this kind "
+                         f"needs {', '.join((*text, *columns))}")
     values = table[list(columns)].to_numpy(float)
     values = values[~np.isnan(values)]
     if not len(values): raise InputError("The table holds no accuracy: there is nothing to draw")
-    if values.min()<0 or values.max()>100: raise InputError(f"Accuracies are in percent, 0 to 100, and these lie in {values.min():g} to {values.max():g}")
-    if 0<values.max()<=1: raise InputError(f"Accuracies are in percent, and the largest here is {values.max():g}: multiply shares by 100")
+    if values.min()<0 or values.max()>100:
+        raise InputError(f"Accuracies are in percent, 0 to 100, and these lie in {values.min():g} "
+                         f"to {values.max():g}")
+    if 0<values.max()<=1:
+        raise InputError(f"Accuracies are in percent, and the largest here is {values.max():g}: "
+                         "multiply shares by 100")
 
 def _arms(table, value, lo, hi):
-    "How far each interval reaches below and above the value, `(2, n)`; None where the table has no intervals"
+    """How far each interval reaches below and above the value, `(2, n)`; None where the table has
+    no intervals"""
     if lo not in table: return None
     arms = np.array([table[value]-table[lo], table[hi]-table[value]], dtype=float)
-    if (arms<-1e-9).any(): raise InputError(f"An interval must hold its value: {lo} ≤ {value} ≤ {hi}, all in percent")
+    if (arms<-1e-9).any():
+        raise InputError(f"An interval must hold its value: {lo} ≤ {value} ≤ {hi}, all in percent")
     return arms.clip(0)
 
 # %% ../nbs/73_figures.ipynb #d727f0c0
@@ -85,40 +98,50 @@ def _slots(y, gap):
 
 # %% ../nbs/73_figures.ipynb #fc906319
 def _name_points(ax, points, names, height):
-    "Write `names` in a column to the right of `ax`, which is `height` inches high, each with a line to its point"
+    """Write `names` in a column to the right of `ax`, which is `height` inches high, each with a
+    line to its point"""
     order = np.argsort([y for _,y in points], kind='stable')
     slots = _slots([points[i][1] for i in order], gap=0.18/height*np.ptp(ax.get_ylim()))
     for i,slot in zip(order, slots):
-        ax.annotate(names[i], xy=points[i], xytext=(1.06,slot), textcoords=ax.get_yaxis_transform(), va='center', annotation_clip=False,
+        ax.annotate(names[i], xy=points[i], xytext=(1.06,slot), textcoords=ax.get_yaxis_transform(),
+                    va='center', annotation_clip=False,
                     arrowprops=dict(arrowstyle='-', color='0.6', lw=.6, shrinkA=1, shrinkB=4))
 
 # %% ../nbs/73_figures.ipynb #a07c2e4c
 def plot_tradeoff(
-    table:pd.DataFrame,                # Columns `method`, `clean`, `robust` in percent; optional: `group`, and `clean_lo`, `clean_hi`, `robust_lo`, `robust_hi`
+    # Columns `method`, `clean`, `robust` in percent; optional: `group`, and `clean_lo`, `clean_hi`,
+    # `robust_lo`, `robust_hi`
+    table:pd.DataFrame,
     reference:pd.DataFrame|None=None,  # Points to compare with, the same columns; drawn hollow
     names:tuple[str,str]=('here','paper'), # What the two tables are, where there are two
     attack:str='PGD-20',               # What `robust` was measured with
     title:str='',                      # Data, network and scale
 ) -> Figure:
-    "Clean accuracy against robust accuracy, every method a labelled point (figure 1). Raises `InputError` if a table isn't in percent."
+    """Clean accuracy against robust accuracy, every method a labelled point (figure 1).
+    Raises `InputError` if a table isn't in percent."""
     tables = [table] if reference is None else [table, reference]
     for t in tables: _check_percent(t, 'clean', 'robust', text=['method'])
-    tables = [t.dropna(subset=['clean','robust']).assign(group=lambda t: t.get('group', '')) for t in tables]
+    tables = [t.dropna(subset=['clean','robust']).assign(group=lambda t: t.get('group', ''))
+              for t in tables]
     every = pd.concat(tables)
-    arms = [{f'{a}err': _arms(t, c, f'{c}_lo', f'{c}_hi') for a,c in zip('xy', ('clean','robust'))} for t in tables]
+    arms = [{f'{a}err': _arms(t, c, f'{c}_lo', f'{c}_hi') for a,c in zip('xy', ('clean','robust'))}
+            for t in tables]
     color,marker = (dict(zip(every.group.unique(), cycle(o))) for o in (_palette,_markers))
     height = max(3.4, 0.2*len(every))
     fig,ax = plt.subplots(figsize=(6,height+0.7), layout='constrained')
     for t,bars,name,hollow in zip(tables, arms, names if len(tables)>1 else [''], (False,True)):
-        ax.errorbar(t.clean, t.robust, **bars, fmt='none', ecolor=t.group.map(color), elinewidth=1, zorder=1)
+        ax.errorbar(t.clean, t.robust, **bars, fmt='none', ecolor=t.group.map(color), elinewidth=1,
+                    zorder=1)
         for group,part in t.groupby('group', sort=False):
-            ax.plot(part.clean, part.robust, marker[group], color=color[group], mfc='white' if hollow else color[group], ms=7,
+            ax.plot(part.clean, part.robust, marker[group], color=color[group],
+                    mfc='white' if hollow else color[group], ms=7,
                     label=', '.join(o for o in (group,name) if o))
     ax.margins(.1)
     _name_points(ax, every[['clean','robust']].to_numpy(), every.method.tolist(), height)
     ax.set(xlabel='clean accuracy in %', ylabel=f'accuracy under {attack} in %')
     ax.grid(alpha=.3)
-    if ax.get_legend_handles_labels()[1]: fig.legend(loc='outside lower center', ncols=2, frameon=False)
+    if ax.get_legend_handles_labels()[1]:
+        fig.legend(loc='outside lower center', ncols=2, frameon=False)
     return _titled(fig, title)
 
 # %% ../nbs/73_figures.ipynb #c1720a3f
@@ -129,7 +152,8 @@ def _attacked(model, x, y, attack, seed, bs=128):
     x,y,attack,network = plain(x).detach().cpu(),plain(y).cpu(),as_attack(attack),network_of(model)
     parts = []
     with at_rest(network) as device:
-        model,gen = check_model(network, x, y, device).model,torch.Generator(device).manual_seed(seed)
+        model,gen = check_model(network, x, y,
+                                device).model,torch.Generator(device).manual_seed(seed)
         torch.manual_seed(seed)
         for xb,yb in zip(x.to(device).split(bs), y.to(device).split(bs)):
             x_adv = attack.examples(model, xb, yb, gen)
@@ -139,8 +163,12 @@ def _attacked(model, x, y, attack, seed, bs=128):
 # %% ../nbs/73_figures.ipynb #34f8e4b4
 def _map(logits, perplexity, seed):
     "t-SNE of `logits` in two dimensions"
-    if len(logits)<=perplexity: raise InputError(f"t-SNE needs more points than its perplexity of {perplexity:g}, and there are {len(logits)}, clean and attacked: give more images, or a smaller perplexity")
-    if not logits.std(0).any(): raise InputError("The network gives every image the same logits: there is nothing to draw")
+    if len(logits)<=perplexity:
+        raise InputError(f"t-SNE needs more points than its perplexity of {perplexity:g}, and "
+                         f"there are {len(logits)}, clean and attacked: give more images, or a "
+                         "smaller perplexity")
+    if not logits.std(0).any():
+        raise InputError("The network gives every image the same logits: there is nothing to draw")
     return TSNE(perplexity=perplexity, random_state=seed).fit_transform(logits.numpy())
 
 def _choose(y, classes, seed):
@@ -148,20 +176,27 @@ def _choose(y, classes, seed):
     known = y.unique()
     if classes is None: return known.tolist()
     if isinstance(classes, int):
-        if not 1<=classes<=len(known): raise InputError(f"{classes} classes were asked for, and the images are of {len(known)}")
-        return known[torch.randperm(len(known), generator=generator(seed, 'classes'))[:classes]].sort().values.tolist()
+        if not 1<=classes<=len(known):
+            raise InputError(f"{classes} classes were asked for, and the images are of "
+                             f"{len(known)}")
+        drawn = torch.randperm(len(known), generator=generator(seed, 'classes'))[:classes]
+        return known[drawn].sort().values.tolist()
     strange = set(classes) - set(known.tolist())
-    if strange: raise InputError(f"There are no images of class {', '.join(map(str, sorted(strange)))}: choose among {', '.join(map(str, known.tolist()))}")
+    if strange:
+        raise InputError(f"There are no images of class {', '.join(map(str, sorted(strange)))}: "
+                         f"choose among {', '.join(map(str, known.tolist()))}")
     return list(classes)
 
 def _clusters(ax, clean, adv, y, classes):
     "Scatter the points of each class, and write its index on it"
     for k,color in zip(classes, cycle(_palette + sns.color_palette('dark'))):
         for points,marker in ((clean,'o'),(adv,'x')):
-            ax.scatter(*points[y==k].T, s=13, marker=marker, color=color, alpha=.7, lw=0 if marker=='o' else 1)
+            ax.scatter(*points[y==k].T, s=13, marker=marker, color=color, alpha=.7,
+                       lw=0 if marker=='o' else 1)
         own = torch.from_numpy(clean[y==k])
         centre = own[torch.cdist(own, own).sum(1).argmin()].tolist()
-        ax.text(*centre, k, fontsize=13, weight='bold', ha='center', va='center', path_effects=[withStroke(linewidth=3, foreground='white')])
+        ax.text(*centre, k, fontsize=13, weight='bold', ha='center', va='center',
+                path_effects=[withStroke(linewidth=3, foreground='white')])
 
 # %% ../nbs/73_figures.ipynb #bd96b3e6
 def plot_logits(
@@ -169,17 +204,21 @@ def plot_logits(
     x:torch.Tensor,                   # Clean images, `[0,1]`, NCHW
     y:torch.Tensor,                   # Labels, int64, N
     attack:Callable,                  # `attack(model, x, y) -> x_adv`, such as `pgd20()`
-    classes:int|Sequence[int]|None=None, # Which classes; a number for so many at random, as in the paper; all if None
+    # Which classes; a number for so many at random, as in the paper; all if None
+    classes:int|Sequence[int]|None=None,
     perplexity:float=30.,             # Of t-SNE: about how many neighbours a point has
     seed:int=0,                       # Decides the classes, the attack's noise and the maps
     title:str='',                     # Data, network and scale
 ) -> Figure:
-    "t-SNE of the logits of clean and attacked images for each network (figures 3 and 4). Raises `InputError` for fewer points than `perplexity`."
+    """t-SNE of the logits of clean and attacked images for each network (figures 3 and 4).
+    Raises `InputError` for fewer points than `perplexity`."""
     classes = _choose(plain(y).cpu(), classes, seed)
     keep = torch.isin(plain(y), torch.tensor(classes, device=y.device))
     x,y = x[keep],y[keep]
-    maps = {name: _map(torch.cat(_attacked(model, x, y, attack, seed)[1:]), perplexity, seed) for name,model in models.items()}
-    fig,axs = plt.subplots(1, len(maps), figsize=(3.2*len(maps),3.7), squeeze=False, layout='constrained')
+    maps = {name: _map(torch.cat(_attacked(model, x, y, attack, seed)[1:]), perplexity, seed)
+            for name,model in models.items()}
+    fig,axs = plt.subplots(1, len(maps), figsize=(3.2*len(maps),3.7), squeeze=False,
+                           layout='constrained')
     for ax,(name,points) in zip(axs[0], maps.items()):
         _clusters(ax, points[:len(y)], points[len(y):], plain(y).cpu().numpy(), classes)
         ax.set(title=name, xticks=[], yticks=[], xlabel='t-SNE of the logits')
@@ -189,20 +228,27 @@ def plot_logits(
 
 # %% ../nbs/73_figures.ipynb #a7b129e3
 def plot_black_box(
-    table:pd.DataFrame, # Columns `method`, `source` (`natural`, or the name of a robust source), `white_box` and `black_box` in percent
+    # Columns `method`, `source` (`natural`, or the name of a robust source), `white_box` and
+    # `black_box` in percent
+    table:pd.DataFrame,
     title:str='',       # Data, network and scale
 ) -> Figure:
-    "White-box and black-box accuracy of each method; robust sources left of the line, natural ones right (figure 5)"
+    """White-box and black-box accuracy of each method; robust sources left of the line, natural
+    ones right (figure 5)"""
     _check_percent(table, 'white_box', 'black_box', text=['method','source'])
     natural = table.source.str.lower()=='natural'
     t,n = pd.concat([table[~natural], table[natural]]),(~natural).sum()
     at = np.arange(len(t)) + 0.5*(np.arange(len(t))>=n)
     fig,ax = plt.subplots(figsize=(max(4, 1.3+0.62*len(t)),4), layout='constrained')
-    for column,shift,hatch,color in (('white_box',-.21,None,_palette[0]), ('black_box',.21,'///',_palette[1])):
-        bars = ax.bar(at+shift, t[column], .42, label=column.replace('_','-'), color=color, hatch=hatch, edgecolor='white', lw=0)
+    for column,shift,hatch,color in (('white_box',-.21,None,_palette[0]),
+                                     ('black_box',.21,'///',_palette[1])):
+        bars = ax.bar(at+shift, t[column], .42, label=column.replace('_','-'), color=color,
+                      hatch=hatch, edgecolor='white', lw=0)
         ax.bar_label(bars, fmt='%.0f', fontsize=9)
     for name,some in (('robust',at[:n]), ('natural',at[n:])):
-        if len(some): ax.text(some.mean(), 1.02, f'from a {name} source', ha='center', transform=ax.get_xaxis_transform())
+        if len(some):
+            ax.text(some.mean(), 1.02, f'from a {name} source', ha='center',
+                    transform=ax.get_xaxis_transform())
     if 0<n<len(t): ax.axvline(at[n]-.75, color=_palette[3], lw=2)
     ax.set_xticks(at, t.method, rotation=40, ha='right', rotation_mode='anchor')
     ax.set_ylabel('accuracy in %')
@@ -213,11 +259,14 @@ def plot_black_box(
 # %% ../nbs/73_figures.ipynb #2fab523b
 def _class_names(vocab, n):
     "Names of the `n` classes, their indices where there is no `vocab`"
-    if vocab is not None and len(vocab)!=n: raise InputError(f"The network has {n} classes, and vocab has {len(vocab)} names: give one for each class")
+    if vocab is not None and len(vocab)!=n:
+        raise InputError(f"The network has {n} classes, and vocab has {len(vocab)} names: give one "
+                         "for each class")
     return list(range(n) if vocab is None else vocab)
 
 def _verdicts(axs, logits, y, vocab):
-    "Under each image, the predicted class and its probability; wrong ones in bold and in another colour"
+    """Under each image, the predicted class and its probability; wrong ones in bold and in another
+    colour"""
     for ax,p,label in zip(axs, logits.softmax(1), y.tolist()):
         k = int(p.argmax())
         wrong = {} if k==label else dict(color=_palette[3], weight='bold')
@@ -232,13 +281,18 @@ def plot_examples(
     seed:int=0,        # Of the attack's noise
     title:str='',      # Data, network and scale
 ) -> Figure:           # A column an image
-    "Each image, the change magnified, and the adversarial example, with the predicted class and its probability; wrong ones are bold"
-    if len(x)>8 or x.shape[1] not in (1,3): raise InputError(f"A row holds at most 8 images of one or three channels, and these are {tuple(x.shape)}: choose some of them")
+    """Each image, the change magnified, and the adversarial example, with the predicted class and
+    its probability; wrong ones are bold"""
+    if len(x)>8 or x.shape[1] not in (1,3):
+        raise InputError("A row holds at most 8 images of one or three channels, and these are "
+                         f"{tuple(x.shape)}: choose some of them")
     x_adv,clean,adv = _attacked(model, x, y, attack, seed)
     x,vocab = plain(x).cpu(),_class_names(vocab, clean.shape[1])
     magnified = max(1, int(0.5/max((x_adv-x).abs().max().item(), 1e-6)))
-    rows = {'clean':x, f'change ×{magnified}':(0.5+magnified*(x_adv-x)).clamp(0,1), 'attacked':x_adv}
-    fig,axs = plt.subplots(3, len(x), figsize=(max(3, 0.6+1.05*len(x)),4.6), squeeze=False, layout='constrained')
+    rows = {'clean':x, f'change ×{magnified}':(0.5+magnified*(x_adv-x)).clamp(0,1),
+            'attacked':x_adv}
+    fig,axs = plt.subplots(3, len(x), figsize=(max(3, 0.6+1.05*len(x)),4.6), squeeze=False,
+                           layout='constrained')
     for row,(name,images) in zip(axs, rows.items()):
         row[0].set_ylabel(name, fontsize=11)
         for ax,image in zip(row, images):
@@ -249,7 +303,9 @@ def plot_examples(
 
 # %% ../nbs/73_figures.ipynb #479d6b4d
 def plot_eps(
-    table:pd.DataFrame,         # A row a point: columns `model`, `eps` in pixel units, `accuracy` in percent; optional: its interval, `lo` and `hi`
+    # A row a point: columns `model`, `eps` in pixel units, `accuracy` in percent; optional: its
+    # interval, `lo` and `hi`
+    table:pd.DataFrame,
     eps_train:float|None=None,  # The ε of training, marked by a line; none if None
     attack:str='PGD-20',        # What the accuracy was measured with
     title:str='',               # Data, network and scale
@@ -258,11 +314,13 @@ def plot_eps(
     _check_percent(table, 'accuracy', text=['model','eps'])
     bands = _arms(table, 'accuracy', 'lo', 'hi') is not None
     fig,ax = plt.subplots(figsize=(5.5,3.8), layout='constrained')
-    for (name,t),color,marker in zip(table.groupby('model', sort=False), cycle(_palette), cycle(_markers)):
+    for (name,t),color,marker in zip(table.groupby('model', sort=False), cycle(_palette),
+                                     cycle(_markers)):
         t = t.sort_values('eps')
         if bands: ax.fill_between(t.eps, t.lo, t.hi, color=color, alpha=.2, lw=0)
         ax.plot(t.eps, t.accuracy, color=color, marker=marker, ms=5, label=name)
-    if eps_train is not None: ax.axvline(eps_train, color='0.4', ls='--', lw=1, label='ε of training', zorder=0)
+    if eps_train is not None:
+        ax.axvline(eps_train, color='0.4', ls='--', lw=1, label='ε of training', zorder=0)
     ax.set(xlabel='ε, in pixel units', ylabel=f'accuracy under {attack} in %', ylim=(0,102))
     ax.grid(alpha=.3); ax.legend(frameon=False)
     return _titled(fig, title)
@@ -270,7 +328,8 @@ def plot_eps(
 # %% ../nbs/73_figures.ipynb #8fdf14d5
 def _confusion(logits, y):
     "Answers to each true class in percent; a class without images gets a row of NaN"
-    counts = torch.bincount(logits.shape[1]*y + logits.argmax(1), minlength=logits.shape[1]**2).view(-1, logits.shape[1])
+    counts = torch.bincount(logits.shape[1]*y + logits.argmax(1),
+                            minlength=logits.shape[1]**2).view(-1, logits.shape[1])
     return 100*counts/counts.sum(1, keepdim=True)
 
 def plot_confusion(
@@ -290,8 +349,10 @@ def plot_confusion(
     for ax,name,z in zip(axs, ('clean','attacked'), logits):
         table = pd.DataFrame(_confusion(z, plain(y).cpu()).numpy(), classes, classes)
         texts = table.map(lambda v: f'{v:.0f}' if v>=0.5 else '') if numbers else False
-        sns.heatmap(table, ax=ax, vmin=0, vmax=100, cmap='Blues', square=True, annot=texts, fmt='', annot_kws=dict(fontsize=10), cbar=False, linewidths=.5 if numbers else 0)
+        sns.heatmap(table, ax=ax, vmin=0, vmax=100, cmap='Blues', square=True, annot=texts, fmt='',
+                    annot_kws=dict(fontsize=10), cbar=False, linewidths=.5 if numbers else 0)
         ax.set(title=name, ylabel='true class'); ax.tick_params(axis='y', rotation=0)
     axs[1].set_xlabel('answer')
-    fig.colorbar(axs[0].collections[0], ax=axs, orientation='horizontal', label='% of the true class', aspect=40)
+    fig.colorbar(axs[0].collections[0], ax=axs, orientation='horizontal',
+                 label='% of the true class', aspect=40)
     return _titled(fig, title)

@@ -34,20 +34,26 @@ class _FrozenNorm(torch.autograd.Function):
         return grad if weight is None else grad*weight.view(shape), *[None]*5
 
 class BatchNorm(nn.BatchNorm2d):
-    "PyTorch's batch norm, which keeps nothing of a large input on a CPU where its weights are frozen"
+    """PyTorch's batch norm, which keeps nothing of a large input on a CPU where its weights are
+    frozen"""
     def forward(self, x):
         if not self._lean(x): return super().forward(x)
-        return _FrozenNorm.apply(x, self.running_mean, self.running_var, self.weight, self.bias, self.eps)
+        return _FrozenNorm.apply(x, self.running_mean, self.running_var, self.weight, self.bias,
+                                 self.eps)
 
     def _lean(self, x):
         learns = any(p.requires_grad for p in self.parameters())
-        if self.training or learns or not (x.requires_grad and torch.is_grad_enabled()): return False
-        large = x.is_cpu and x.numel()>=2**18   # last: torch.export, which never gets here, has no number
-        return large and self.running_var is not None and x.dtype==self.running_var.dtype==torch.float32
+        if self.training or learns or not (x.requires_grad and torch.is_grad_enabled()):
+            return False
+        # last: torch.export, which never gets here, has no number
+        large = x.is_cpu and x.numel()>=2**18
+        var = self.running_var
+        return large and var is not None and x.dtype==var.dtype==torch.float32
 
 # %% ../nbs/02_models.ipynb #e577e084
 def _relu(new, x):
-    "ReLU of `new`, in place unless that is `x` itself: a batch norm that was folded away hands its input on"
+    """ReLU of `new`, in place unless that is `x` itself: a batch norm that was folded away hands
+    its input on"""
     return F.relu(new) if new is x else F.relu_(new)
 
 class _PreActBlock(nn.Module):
@@ -69,24 +75,29 @@ class _BlockGroup(nn.Module):
     "`n` blocks, of which the first changes stride and width"
     def __init__(self, n, c_in, c_out, stride):
         super().__init__()
-        self.layer = nn.Sequential(*[_PreActBlock(c_in if i==0 else c_out, c_out, stride if i==0 else 1) for i in range(n)])
+        self.layer = nn.Sequential(*[_PreActBlock(c_in if i==0 else c_out, c_out,
+                                                  stride if i==0 else 1) for i in range(n)])
 
     def forward(self, x): return self.layer(x)
 
 # %% ../nbs/02_models.ipynb #56a5e3c6
 def _channel_means(x):
     "The mean of each channel, of any size of image"
-    return F.avg_pool2d(x, x.shape[-2:]).flatten(1)   # adaptive_avg_pool2d's gradient is not in channels_last order
+    # adaptive_avg_pool2d's gradient is not in channels_last order
+    return F.avg_pool2d(x, x.shape[-2:]).flatten(1)
 
 class WideResNet(nn.Module):
-    "Wide residual network (Zagoruyko & Komodakis, 2016) as the paper uses it; `[0,1]` images in, logits out"
+    """Wide residual network (Zagoruyko & Komodakis, 2016) as the paper uses it; `[0,1]` images in,
+    logits out"""
     def __init__(self,
         depth:int=34, # Layers, 6n+4: 10, 16, 22, 28, 34, ...
         widen:int=10, # Factor on the 16, 32 and 64 channels of the three groups
         n_out:int=10, # Classes
         c_in:int=3,   # Channels of an image
     ):
-        if depth<10 or (depth-4)%6: raise InputError(f"A WideResNet has 6n+4 layers (10, 16, 22, 28, 34, ...), not {depth}: choose one of these depths")
+        if depth<10 or (depth-4)%6:
+            raise InputError("A WideResNet has 6n+4 layers (10, 16, 22, 28, 34, ...), not "
+                             f"{depth}: choose one of these depths")
         super().__init__()
         self.name, self.n_out, self.c_in = f'wrn_{depth}_{widen}', n_out, c_in
         n, c = (depth-4)//6, [16*widen, 32*widen, 64*widen]
@@ -119,7 +130,8 @@ class _BasicBlock(nn.Module):
         self.bn2   = BatchNorm(c_out)
         self.shortcut = nn.Sequential()
         if stride!=1 or c_in!=c_out:
-            self.shortcut = nn.Sequential(nn.Conv2d(c_in, c_out, 1, stride, bias=False), BatchNorm(c_out))
+            self.shortcut = nn.Sequential(nn.Conv2d(c_in, c_out, 1, stride, bias=False),
+                                          BatchNorm(c_out))
 
     def forward(self, x):
         out = self.bn2(self.conv2(F.relu_(self.bn1(self.conv1(x)))))
@@ -137,7 +149,9 @@ class ResNet(nn.Module):
         width:int=64,     # Channels of the first group; the others have 2, 4 and 8 times as many
         lbgat:bool=False, # Strides 1,1,2,2 of the authors' code in place of the usual 1,2,2,2
     ):
-        if depth not in (10,18): raise InputError(f"There is a ResNet with 10 or with 18 layers here, not {depth}: choose one of these")
+        if depth not in (10,18):
+            raise InputError(f"There is a ResNet with 10 or with 18 layers here, not {depth}: "
+                             "choose one of these")
         super().__init__()
         self.name = f'resnet{depth}' + '_lbgat'*lbgat + f'_w{width}'*(width!=64)
         self.n_out, self.c_in = n_out, c_in
@@ -145,7 +159,8 @@ class ResNet(nn.Module):
         self.conv1 = nn.Conv2d(c_in, c, 3, padding=1, bias=False)
         self.bn1   = BatchNorm(c)
         for i,stride in enumerate(_strides[lbgat]):
-            blocks = [_BasicBlock(c if j==0 else width*2**i, width*2**i, stride if j==0 else 1) for j in range(n)]
+            blocks = [_BasicBlock(c if j==0 else width*2**i, width*2**i, stride if j==0 else 1)
+                      for j in range(n)]
             setattr(self, f'layer{i+1}', nn.Sequential(*blocks))
             c = width*2**i
         self.linear = nn.Linear(c, n_out)
@@ -173,14 +188,17 @@ def resnet18(n_out:int, c_in:int=3, width:int=64):
     return ResNet(18, n_out, c_in, width)
 
 def resnet18_lbgat(n_out:int, c_in:int=3, width:int=64):
-    "The ResNet18 of the authors' repository, strides 1,1,2,2: the natural model of every LBGAT row in the paper"
+    """The ResNet18 of the authors' repository, strides 1,1,2,2: the natural model of every LBGAT
+    row in the paper"""
     return ResNet(18, n_out, c_in, width, lbgat=True)
 
 # %% ../nbs/02_models.ipynb #7279512d
 def prefers_channels_last(*nets, half=False):
-    "Are all `nets` this library's, for colour images and not too narrow, on a device where the order of channels pays?"
+    """Are all `nets` this library's, for colour images and not too narrow, on a device where the
+    order of channels pays?"""
     ours = all(isinstance(o, (WideResNet, ResNet)) and o.c_in>1 for o in nets)
-    narrow = any(m.in_channels<16 and m.kernel_size==(1,1) for o in nets for m in o.modules() if isinstance(m, nn.Conv2d))
+    narrow = any(m.in_channels<16 and m.kernel_size==(1,1) for o in nets for m in o.modules()
+                 if isinstance(m, nn.Conv2d))
     return ours and not narrow and (half or next(nets[0].parameters()).device.type=='cpu')
 
 # %% ../nbs/04b_callback.ipynb #dcfda4d7
@@ -192,7 +210,8 @@ class BoundaryPair(nn.Module):
         natural:nn.Module|None=None,# The model that guides it, if the method has one
         passes:tuple=('r_adv','n_clean','r_clean'), # Logits to return in training, in this order
         no_grad:tuple=('r_clean',), # Those of `passes` that need no gradient
-        static:bool=False,          # Is the natural model fixed, in eval mode and without gradients?
+        # Is the natural model fixed, in eval mode and without gradients?
+        static:bool=False,
     ):
         super().__init__()
         store_attr()
@@ -212,7 +231,8 @@ class BoundaryPair(nn.Module):
         if self.natural is self.robust:
             raise InputError("The natural model is the robust one itself: pass another network")
         if self.static and {*self.robust.parameters()} & {*self.natural.parameters()}:
-            raise InputError("The natural model shares weights with the robust one, and a fixed one "
+            raise InputError("The natural model shares weights with the robust one, and a fixed "
+                             "one "
                              "would keep those from learning: pass a network of its own")
 
     def _pass(self, name, x, x_adv):

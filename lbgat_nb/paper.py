@@ -57,7 +57,8 @@ class Row:
     attack:str   # `pgd20`, `cw20` or `autoattack`
     clean:float  # The paper's accuracy on clean images, per cent
     robust:float # The paper's accuracy under the attack, per cent
-    source:str|None=None  # The method of the model that the examples are made on; None for a white-box attack
+    # The method of the model that the examples are made on; None for a white-box attack
+    source:str|None=None
     reference:bool=False  # Is it somebody else's result?
     seeds:tuple=(0,)      # Of the runs whose mean is the result
 
@@ -72,7 +73,8 @@ class Row:
     ) -> PaperRun:
         "The run that trains its model, in the folder that is that model's. Nothing is done yet."
         if self.reference:
-            raise InputError(f"Row {self.id} is another paper's result, which this library can't run: "
+            raise InputError(f"Row {self.id} is another paper's result, which this library can't "
+                             "run: "
                              "choose a row that isn't marked as reference")
         s = row_settings(self.method, self.data, scale, seed)
         return PaperRun(s, model_folder(s, scale, root), verbose=False, **kwargs)
@@ -244,7 +246,8 @@ def read_rows(
     table:int, # Number of the table
     text:str,  # Comma-separated values, the names of the columns first
 ) -> list[Row]:
-    "The rows of a table; what stands under `seeds` follows from `source`: the paper's black-box results are means over two runs"
+    """The rows of a table; what stands under `seeds` follows from `source`: the paper's black-box
+    results are means over two runs"""
     return [Row(f'{table}.{k}', o['method'], o['data'], o['attack'],
                 float(o['clean']), float(o['robust']), o.get('source'),
                 reference=o.get('reference')=='yes', seeds=(0,1) if 'source' in o else (0,))
@@ -313,8 +316,10 @@ def row_settings(
     scale:str,  # A key of `scales`
     seed:int=0, # Of the run
 ) -> Settings:
-    "The settings of the run that trains the model of a row. Raises `InputError` for an unknown scale."
-    if scale not in scales: raise InputError(f"There is no scale {scale!r}: use {', '.join(scales)}")
+    """The settings of the run that trains the model of a row.
+    Raises `InputError` for an unknown scale."""
+    if scale not in scales:
+        raise InputError(f"There is no scale {scale!r}: use {', '.join(scales)}")
     sc = scales[scale]
     data = sc.data or data
     given = dict(robust='wrn_34_10', natural='resnet18_lbgat', **_own.get(data, {}))
@@ -354,7 +359,8 @@ def _file_hash(file, time): return weights_hash(load_robust(file))
 def best_weights(
     run:Run, # Of a model
 ) -> str|None: # A hash as in records; None if nothing tells
-    "Hash of a run's best weights; of those that its records agree on, where the weights aren't kept"
+    """Hash of a run's best weights; of those that its records agree on, where the weights aren't
+    kept"""
     if run.best.exists(): return _file_hash(run.best, run.best.stat().st_mtime_ns)
     hashes = {r['weights'] for r in read_results(run.folder) if r.get('title')=='best'}
     return hashes.pop() if len(hashes)==1 else None
@@ -382,7 +388,8 @@ def row_records(
     root:str|Path, # Where the models are kept
     seed:int,      # Of the run
 ) -> dict|None:    # `clean` and `robust`; None unless both exist
-    "The records of a row for one seed. Raises `InputError` if the folder holds another run than the row's."
+    """The records of a row for one seed.
+    Raises `InputError` if the folder holds another run than the row's."""
     run,source = row.run(scale, root, seed), row.source_run(scale, root, seed)
     for o in filter(None, (run, source)):
         if o.started: o.check_settings()
@@ -397,7 +404,7 @@ def found(
     row:Row,       # A row
     scale:str='tiny', # A key of `scales`
     root:str|Path='runs/paper', # Where the models are kept
-) -> dict|None:    # `clean` and `robust` in per cent, the mean over seeds; `records`, a pair of them for each seed
+) -> dict|None:    # `clean` and `robust` in per cent, means over seeds; `records`, a pair a seed
     "What our runs of a row came to; None if it was not run"
     if row.reference: return None
     runs = [row_records(row, scale, root, seed) for seed in row.seeds]
@@ -412,7 +419,8 @@ def evaluate_row(
     source:Run|None, # Of the model that the examples are made on, finished
     scale:str,    # A key of `scales`
 ):
-    "Evaluate a trained model as its row asks; the records stay in its folder, the source's clean one in the source's"
+    """Evaluate a trained model as its row asks; the records stay in its folder, the source's clean
+    one in the source's"""
     sc,eps,test = scales[scale], run.settings.eps, run.dls.test
     def best(run): return load_robust(run.best).to(test.device)
     def keep(run, attacks):
@@ -430,7 +438,8 @@ def run_row(
     root:str|Path='runs/paper', # Where all models are kept
     progress:bool=True, # Show progress?
 ) -> dict:         # What `found` returns
-    "Train the models of a row that don't exist yet and evaluate what has not been evaluated. Raises `InputError` for a row of other people's."
+    """Train the models of a row that don't exist yet and evaluate what has not been evaluated.
+    Raises `InputError` for a row of other people's."""
     for seed in row.seeds:
         run = row.run(scale, root, seed, progress=progress)
         if row_records(row, scale, root, seed): continue

@@ -31,9 +31,11 @@ def wilson(
     n:int,            # Images in all
     level:float=0.95, # How often such an interval should hold the true share
 ) -> tuple[float,float]: # Lower and upper end
-    "Wilson's score interval for the share that `correct` of `n` images estimate. Raises `InputError` for impossible counts."
+    """Wilson's score interval for the share that `correct` of `n` images estimate.
+    Raises `InputError` for impossible counts."""
     if not (n>0 and 0<=correct<=n and 0<level<1):
-        raise InputError(f"An interval needs 0 ≤ correct ≤ n, n ≥ 1 and a level between 0 and 1, not {correct} of {n} at {level}")
+        raise InputError("An interval needs 0 ≤ correct ≤ n, n ≥ 1 and a level between 0 and 1, "
+                         f"not {correct} of {n} at {level}")
     z2 = NormalDist().inv_cdf((1+level)/2)**2
     centre, half = correct + z2/2, math.sqrt(z2*(correct*(n-correct)/n + z2/4))
     return max(0., (centre-half)/(n+z2)), min(1., (centre+half)/(n+z2))
@@ -42,7 +44,8 @@ def wilson(
 def versions() -> dict: # Names and versions
     "The versions of what a result depends on"
     others = {k: version(k) for k in ('fastai','pyautoattack')}
-    return dict(python=platform.python_version(), lbgat_nb=__version__, torch=str(torch.__version__), **others)
+    return dict(python=platform.python_version(), lbgat_nb=__version__,
+                torch=str(torch.__version__), **others)
 
 def record(
     attack:str,   # Name of the attack
@@ -54,7 +57,8 @@ def record(
 ) -> dict:        # Flags, counts, accuracy with its 95 % interval, date, and the facts
     "The record of one evaluation. Raises `InputError` if there was no image."
     n,correct = len(right),int(right.sum())
-    return dict(**dict(title=title) if title else {}, attack=attack, metric=metric, n=n, correct=correct,
+    return dict(**dict(title=title) if title else {}, attack=attack, metric=metric, n=n,
+                correct=correct,
                 ci95=list(wilson(correct, n)), accuracy=correct/n, eps=float(eps), **facts,
                 flags=''.join('01'[o] for o in right.tolist()),
                 date=datetime.now(timezone.utc).isoformat(timespec='seconds'))
@@ -65,7 +69,8 @@ _kinds = dict(attack=str, metric=str, key=str, weights=str, flags=str, n=int, co
 
 def _sound(r):
     "Is `r` a record, and do its parts agree?"
-    if not (isinstance(r, dict) and all(isinstance(r.get(k), t) for k,t in _kinds.items())): return False
+    if not (isinstance(r, dict) and all(isinstance(r.get(k), t) for k,t in _kinds.items())):
+        return False
     flags,n,correct = r['flags'],r['n'],r['correct']
     if not (len(flags)==n>0 and flags.count('1')==correct==n-flags.count('0')): return False
     numbers = all(type(o) in (int,float) for o in r['ci95'])
@@ -88,20 +93,25 @@ def keep_results(
     folder:str|Path, # Where `results.json` is, or will be
     new:list[dict],  # Records with a `key`
 ):
-    "Add records to `results.json`; no other process can write meanwhile. They replace those of their key and title, and under a title those of other weights."
+    """Add records to `results.json`; no other process can write meanwhile.
+    They replace those of their key and title, and under a title those of other weights."""
     def outdated(r):
         same_title = [o for o in new if o.get('title')==r.get('title')]
-        return any(r['key']==o['key'] or ('title' in o and r['weights']!=o['weights']) for o in same_title)
+        return any(r['key']==o['key'] or ('title' in o and r['weights']!=o['weights'])
+                   for o in same_title)
     file = Path(folder)/'results.json'
     with locked(file):
         known = read_results(folder)
         left = [r for r in known if not outdated(r)] + new
         if left==known: return
-        with atomic(file) as f: f.write_text(json.dumps(left, indent=1, ensure_ascii=False)+'\n', encoding='utf-8')
+        with atomic(file) as f:
+            f.write_text(json.dumps(left, indent=1, ensure_ascii=False)+'\n', encoding='utf-8')
 
 # %% ../nbs/70_records.ipynb #7aa8f346
-attack_titles = {'clean':'clean', 'fgsm':'FGSM', 'pgd20':'PGD-20', 'cw20':'CW-20', 'autoattack':'AutoAttack', 'autoattack-plus':'AutoAttack plus',
-           'autoattack-rand':'AutoAttack rand', 'apgd-ce':'APGD-CE', 'apgd-dlr':'APGD-DLR', 'apgd-t':'APGD-T', 'fab':'FAB', 'fab-t':'FAB-T', 'square':'Square'}
+attack_titles = {'clean':'clean', 'fgsm':'FGSM', 'pgd20':'PGD-20', 'cw20':'CW-20',
+                 'autoattack':'AutoAttack', 'autoattack-plus':'AutoAttack plus',
+           'autoattack-rand':'AutoAttack rand', 'apgd-ce':'APGD-CE', 'apgd-dlr':'APGD-DLR',
+           'apgd-t':'APGD-T', 'fab':'FAB', 'fab-t':'FAB-T', 'square':'Square'}
 
 class WholeTable(pd.DataFrame):
     "A data frame that prints whole, however narrow the terminal"
@@ -114,22 +124,27 @@ def results_table(
     "The records as a table: attack, metric, ε, number of images, accuracy and its 95 % interval"
     def row(r):
         lo,hi = (100*o for o in r['ci95'])
-        return {'title':r.get('title', ''), 'attack':attack_titles.get(r['attack'], r['attack']), 'metric':r['metric'], 'ε':f"{r['eps']:.4g}",
-                'images':r['n'], 'accuracy %':f"{100*r['accuracy']:.1f}", '95 % interval':f'{lo:.1f} to {hi:.1f}'}
-    table = WholeTable([row(r) for r in records]).set_index(['title','attack']).rename_axis([None,None])
+        return {'title':r.get('title', ''), 'attack':attack_titles.get(r['attack'], r['attack']),
+                'metric':r['metric'], 'ε':f"{r['eps']:.4g}",
+                'images':r['n'], 'accuracy %':f"{100*r['accuracy']:.1f}",
+                '95 % interval':f'{lo:.1f} to {hi:.1f}'}
+    table = WholeTable([row(r) for r in records])
+    table = table.set_index(['title','attack']).rename_axis([None,None])
     return table if any('title' in r for r in records) else table.droplevel(0)
 
 def breakdown_table(
     records:Sequence[dict], # What `evaluate` returned; records without a breakdown are left out
-) -> pd.DataFrame:          # A row for each attack in AutoAttack; prints as text and shows as a table in a notebook
+) -> pd.DataFrame:          # A row for each attack in AutoAttack; a table in a notebook
     "How many images each attack within AutoAttack took, how many it left, and what share that is"
     rows = []
     for r in records:
         left = list(r.get('breakdown', {}).items())
         for (_,before),(name,after) in zip([('',r['n']),*left], left):
-            rows.append({'title':r.get('title', ''), 'AutoAttack':r['settings']['version'], 'ε':f"{r['eps']:.4g}", 'after':attack_titles[name],
+            rows.append({'title':r.get('title', ''), 'AutoAttack':r['settings']['version'],
+                         'ε':f"{r['eps']:.4g}", 'after':attack_titles[name],
                          'lost':before-after, 'left':after, 'left %':f"{100*after/r['n']:.1f}"})
-    table = WholeTable(rows, columns=['title','AutoAttack','ε','after','lost','left','left %']).set_index(['title','AutoAttack','ε','after'])
+    table = WholeTable(rows, columns=['title','AutoAttack','ε','after','lost','left',
+                                      'left %']).set_index(['title','AutoAttack','ε','after'])
     return table if any(o['title'] for o in rows) else table.droplevel(0)
 
 # %% ../nbs/70_records.ipynb #361d0b5b
@@ -145,15 +160,19 @@ def sign_test(
 def _question(r):
     "What two records must share: the images, and what was done to them"
     settings = {k:v for k,v in r['settings'].items() if k!='bs'}
-    return dict(attack=r['attack'], metric=r['metric'], eps=r['eps'], images=r['data']['evaluated'], settings=settings)
+    return dict(attack=r['attack'], metric=r['metric'], eps=r['eps'], images=r['data']['evaluated'],
+                settings=settings)
 
 def mcnemar(
     a:dict, # A record of `evaluate`
     b:dict, # Another model's, of the same attack on the same images
 ) -> dict:  # `n`, `only_a` and `only_b` (images that one alone is right about), and `p`
-    "McNemar's exact test of two records. Raises `InputError` if they are not of the same images and attack."
+    """McNemar's exact test of two records.
+    Raises `InputError` if they are not of the same images and attack."""
     differ = [k for k,v in _question(a).items() if v!=_question(b)[k]]
-    if differ: raise InputError(f"These records differ in {', '.join(differ)}: evaluate both models on the same images with the same attack")
+    if differ:
+        raise InputError(f"These records differ in {', '.join(differ)}: evaluate both models on "
+                         "the same images with the same attack")
     pairs = list(zip(a['flags'], b['flags']))
     only_a,only_b = pairs.count(('1','0')), pairs.count(('0','1'))
     return dict(n=len(pairs), only_a=only_a, only_b=only_b, p=sign_test(only_a, only_b))
@@ -163,17 +182,25 @@ def compare(
     records:Sequence[dict], # What `evaluate` returned for two or more models, each with its `title`
     level:float=0.05,       # How often a difference may be found where there is none
 ) -> pd.DataFrame:          # A row for each attack and each pair of models
-    "Which of two models is better, attack by attack and pair by pair, by McNemar's test. Raises `InputError` for records without a title."
-    if not all(r.get('title') for r in records): raise InputError("A comparison needs to know which record is whose: give evaluate a title for each model")
+    """Which of two models is better, attack by attack and pair by pair, by McNemar's test.
+    Raises `InputError` for records without a title."""
+    if not all(r.get('title') for r in records):
+        raise InputError("A comparison needs to know which record is whose: give evaluate a title "
+                         "for each model")
     rows = []
     for a,b in combinations(records, 2):
         if a['title']==b['title'] or _question(a)!=_question(b): continue
         test = mcnemar(a, b)
-        verdict = 'no difference found' if test['p']>=level else f"{(a if test['only_a']>test['only_b'] else b)['title']} is better"
-        rows.append({'attack':attack_titles.get(a['attack'], a['attack']), 'ε':f"{a['eps']:.4g}", 'images':test['n'], 'A':a['title'], 'B':b['title'],
-                     'A %':f"{100*a['accuracy']:.1f}", 'B %':f"{100*b['accuracy']:.1f}", 'only A':test['only_a'], 'only B':test['only_b'],
+        better = a if test['only_a']>test['only_b'] else b
+        verdict = 'no difference found' if test['p']>=level else f"{better['title']} is better"
+        rows.append({'attack':attack_titles.get(a['attack'], a['attack']), 'ε':f"{a['eps']:.4g}",
+                     'images':test['n'], 'A':a['title'], 'B':b['title'],
+                     'A %':f"{100*a['accuracy']:.1f}", 'B %':f"{100*b['accuracy']:.1f}",
+                     'only A':test['only_a'], 'only B':test['only_b'],
                      'p':f"{test['p']:.2g}", f'at {100*level:g} %':verdict})
-    if not rows: raise InputError("No two models were asked the same question: evaluate them on the same images with the same attack")
+    if not rows:
+        raise InputError("No two models were asked the same question: evaluate them on the same "
+                         "images with the same attack")
     return WholeTable(rows)
 
 # %% ../nbs/70_records.ipynb #636892d2
@@ -182,13 +209,20 @@ _datasets = ('cifar10','cifar100')
 def _reasons(clean, aa, lossless):
     "Why these records don't qualify"
     data,settings = aa['data'],aa['settings']
-    if (clean['attack'],aa['attack'])!=('clean','autoattack') or settings.get('version')!='standard': yield "they must be of the clean images and of standard AutoAttack"
+    attacks = clean['attack'],aa['attack'],settings.get('version')
+    if attacks!=('clean','autoattack','standard'):
+        yield "they must be of the clean images and of standard AutoAttack"
     if clean['weights']!=aa['weights']: yield "they are of two different models"
     if clean['data']['evaluated']!=data['evaluated']: yield "they are of different images"
-    if data['name'] not in _datasets: yield f"the images must be those of {' or '.join(_datasets)}, not {data['name']}"
-    if not (clean['n']==aa['n']==data['total']==10_000): yield f"all 10,000 test images must be evaluated, not {aa['n']:,} of {data['total']:,}"
-    if data['part'] not in ('test',''): yield f"the images must be the test part, not {data['part']}"
-    if not lossless: yield "the images must have the pixels of the official archive, which a JPEG copy has not (if they have, pass lossless=True)"
+    if data['name'] not in _datasets:
+        yield f"the images must be those of {' or '.join(_datasets)}, not {data['name']}"
+    if not (clean['n']==aa['n']==data['total']==10_000):
+        yield f"all 10,000 test images must be evaluated, not {aa['n']:,} of {data['total']:,}"
+    if data['part'] not in ('test',''):
+        yield f"the images must be the test part, not {data['part']}"
+    if not lossless:
+        yield ("the images must have the pixels of the official archive, which a JPEG copy has not "
+               "(if they have, pass lossless=True)")
     if abs(aa['eps']-8/255)>1e-8: yield f"eps must be 8/255, not {aa['eps']:g}"
     if settings.get('target_classes')!=9: yield "AutoAttack must target nine classes"
     for w in aa.get('warnings', []):
@@ -205,16 +239,24 @@ def robustbench_info(
     venue:str='',       # Where and when it appeared
     architecture:str='',# Of the network; the record's name for it by default
     additional_data:bool=False, # Was it trained with more than the data set's own images?
-    reported:float|None=None, # Robust accuracy that the paper reports, in per cent; that of the record by default
+    # Robust accuracy that the paper reports, in per cent; that of the record by default
+    reported:float|None=None,
     footnote:str|None=None, # What else a reader should know
-    file:str|Path|None=None, # Where to write it; the leaderboard's names are like `model_info/cifar100/Linf/Cui2020Learnable_34_10.json`
+    # Where to write it; the leaderboard's names are like
+    # `model_info/cifar100/Linf/Cui2020Learnable_34_10.json`
+    file:str|Path|None=None,
 ) -> dict:              # The fields of an entry, in their order
-    "The entry of a model in RobustBench's l∞ leaderboard. Raises `InputError`, with all reasons, if the records don't qualify."
-    if reasons := list(_reasons(clean, aa, lossless)): raise InputError(f"These records don't qualify for RobustBench: {'; '.join(reasons)}")
+    """The entry of a model in RobustBench's l∞ leaderboard.
+    Raises `InputError`, with all reasons, if the records don't qualify."""
+    if reasons := list(_reasons(clean, aa, lossless)):
+        raise InputError(f"These records don't qualify for RobustBench: {'; '.join(reasons)}")
     def percent(share): return str(round(100*share, 2))
-    info = dict(link=link, name=name, authors=authors, additional_data=additional_data, number_forward_passes=1, dataset=aa['data']['name'],
-                venue=venue, architecture=architecture or aa['model'], eps='8/255', clean_acc=percent(clean['accuracy']),
-                reported=percent(aa['accuracy']) if reported is None else str(reported), autoattack_acc=percent(aa['accuracy']))
+    info = dict(link=link, name=name, authors=authors, additional_data=additional_data,
+                number_forward_passes=1, dataset=aa['data']['name'],
+                venue=venue, architecture=architecture or aa['model'], eps='8/255',
+                clean_acc=percent(clean['accuracy']),
+                reported=percent(aa['accuracy']) if reported is None else str(reported),
+                autoattack_acc=percent(aa['accuracy']))
     if footnote: info['footnote'] = footnote
     if file:
         with atomic(file) as f: f.write_text(json.dumps(info, indent=2, ensure_ascii=False)+'\n')

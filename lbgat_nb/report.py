@@ -25,7 +25,8 @@ __all__ = ['paper_table', 'comparisons', 'tradeoff_figure', 'black_box_figure', 
            'write_report']
 
 # %% ../nbs/76_report.ipynb #964afa26
-_data = dict(cifar10='CIFAR-10', cifar100='CIFAR-100', tinyimagenet='Tiny ImageNet', digits='digits')
+_data = dict(cifar10='CIFAR-10', cifar100='CIFAR-100', tinyimagenet='Tiny ImageNet',
+             digits='digits')
 
 def _percent(ours, k):
     "Our number with half of its interval, or the numbers of several runs; '' where there is none"
@@ -75,7 +76,8 @@ def _claim(a, b, k, scale, root):
     "One comparison of the models of two rows, `k` being clean or robust"
     paper,mine = getattr(a, k)-getattr(b, k), [found(r, scale, root) for r in (a,b)]
     line = {'data':_used(a.data, scale), 'better?':a.method, 'than':b.method,
-            'under':attack_titles[a.attack] if k=='robust' else 'no attack', 'paper':f'{paper:+.2f}'}
+            'under':attack_titles[a.attack] if k=='robust' else 'no attack',
+            'paper':f'{paper:+.2f}'}
     if None in mine: return {**line, 'ours':'', 'p':'', 'verdict':'not run'}
     ours,p = mine[0][k]-mine[1][k], mcnemar(*(o['records'][0][k] for o in mine))['p']
     return {**line, 'ours':f'{ours:+.1f}', 'p':f'{p:.2g}', 'verdict':_verdict(paper, ours, p)}

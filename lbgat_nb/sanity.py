@@ -62,21 +62,26 @@ class SquareQueries(Attack):
 
     def __call__(self, model, x, y, gen=None, amp=None):
         "The last candidates, projected against rounding"
-        attack = SquareAttack(model, norm='Linf', n_queries=self.queries, eps=self.eps, seed=self.seed, device=x.device)
+        attack = SquareAttack(model, norm='Linf', n_queries=self.queries, eps=self.eps,
+                              seed=self.seed, device=x.device)
         return project(plain(attack.perturb(x, y)), x, self.eps)
 
 # %% ../nbs/72_sanity.ipynb #861b1b91
-def _check(name, must, passed, seen): return {'check':name, 'must hold':must, 'passed':passed, 'seen':seen}
+def _check(name, must, passed, seen):
+    return {'check':name, 'must hold':must, 'passed':passed, 'seen':seen}
 
 def _not_stronger(name, must, weak, strong):
-    "Check that the attack of record `weak` doesn't fool images that the one of `strong` leaves, beyond chance"
+    """Check that the attack of record `weak` doesn't fool images that the one of `strong` leaves,
+    beyond chance"""
     pairs = list(zip(weak['flags'], strong['flags']))
     found,missed = pairs.count(('0','1')), pairs.count(('1','0'))
     passed = not (found>missed and sign_test(found, missed)<0.01)
-    return _check(name, must, passed, f"{weak['attack']} leaves {weak['correct']} of {weak['n']}, {strong['attack']} {strong['correct']}")
+    return _check(name, must, passed, f"{weak['attack']} leaves {weak['correct']} of {weak['n']}, "
+                                      f"{strong['attack']} {strong['correct']}")
 
 def _ball_check(records, greys):
-    "Check that in the largest ball only images of the class of grey, `greys`, are left; the interval's lower end allows for chance"
+    """Check that in the largest ball only images of the class of grey, `greys`, are left; the
+    interval's lower end allows for chance"""
     last = records[-1]
     others = [flag=='1' for flag,grey in zip(last['flags'], greys) if not grey]
     falls = ', '.join(f"{100*r['accuracy']:.0f} % at {r['eps']:.3g}" for r in records)
@@ -92,30 +97,37 @@ def _radii(eps):
 
 def _of_grey(model, x, y):
     "Which images have the class that `model` gives to plain grey"
-    with at_rest(model) as device, torch.no_grad(): return y==model(torch.full_like(x[:1], 0.5).to(device)).argmax(1).cpu()
+    with at_rest(model) as device, torch.no_grad():
+        return y==model(torch.full_like(x[:1], 0.5).to(device)).argmax(1).cpu()
 
 def _warn(checks):
     for c in checks:
         if c['passed']: continue
-        warnings.warn(f"This model may be masking its gradients: it fails the check '{c['check']}' ({c['must hold']}): {c['seen']}",
+        warnings.warn(f"This model may be masking its gradients: it fails the check '{c['check']}' "
+                      f"({c['must hold']}): {c['seen']}",
                       stacklevel=3)
 
 def sanity(
     model:nn.Module, # Takes `[0,1]` images, returns logits
     dl,              # Loader of batches (images, labels), such as `dls.test`
-    eps:float=0.031, # Radius of the l∞ ball, in pixel units, at which the model is said to be robust
+    # Radius of the l∞ ball, in pixel units, at which the model is said to be robust
+    eps:float=0.031,
     source:nn.Module|None=None, # Another model for the same images, to attack in place of this one
     n:int=128,       # Number of images, a random subset; all if there are fewer
     seed:int=0,      # Decides the subset and the random numbers of the attacks
-    folder:str|Path|None=None, # A run's folder; records and checks are kept there, in its folder `sanity`, and what is there is read
+    # A run's folder; records and checks are kept there, in its folder `sanity`, and what is there
+    # is read
+    folder:str|Path|None=None,
     **kwargs         # For `evaluate`, such as `bs` or `progress`
 ) -> pd.DataFrame:   # A row for each check: what must hold, whether it does, and what was seen
-    "Check `model` for masked gradients; warns of each check that fails. Prints as text and shows as a table in a notebook."
+    """Check `model` for masked gradients; warns of each check that fails.
+    Prints as text and shows as a table in a notebook."""
     check_eps(eps)
     if n<1: raise InputError(f"A check needs at least one image, not n={n}")
     q,folder = Question.read(dl, seed=seed),folder and Path(folder)/'sanity'
     q = q.some(min(n, len(q)))
-    def ask(*attacks): return evaluate(model, dl, eps, attacks, n=len(q), seed=seed, folder=folder, **kwargs)
+    def ask(*attacks):
+        return evaluate(model, dl, eps, attacks, n=len(q), seed=seed, folder=folder, **kwargs)
     growing = ask(*(pgd20(o) for o in _radii(eps)))
     hundred = PGD(eps, eps/0.031*0.003, 100, start=uniform_start)
     weaker = [RandomCorners(eps), SquareQueries(eps, seed=seed)]
@@ -125,9 +137,11 @@ def sanity(
     checks = [_ball_check(growing, _of_grey(network_of(model), q.x, q.y).tolist()),
               _not_stronger('steps', more, fgsm, pgd), _not_stronger('steps', more, pgd, pgd100),
               _not_stronger('noise', 'an attack is stronger than chance', corners, pgd100)]
-    checks += [_not_stronger('black box', 'who sees less is not stronger', r, pgd100) for r in black_box]
+    checks += [_not_stronger('black box', 'who sees less is not stronger', r, pgd100)
+               for r in black_box]
     if folder:
-        with atomic(folder/'checks.json') as f: f.write_text(json.dumps(checks, indent=1, ensure_ascii=False)+'\n', encoding='utf-8')
+        with atomic(folder/'checks.json') as f:
+            f.write_text(json.dumps(checks, indent=1, ensure_ascii=False)+'\n', encoding='utf-8')
     _warn(checks)
     return WholeTable(checks).set_index('check')
 
@@ -136,10 +150,13 @@ _columns = ['check','must hold','passed','seen']
 def read_checks(
     folder:str|Path, # A run's folder
 ) -> pd.DataFrame:   # What `sanity` returned; empty if it was not asked there
-    "The last checks against masked gradients that were made in a run's folder. Raises `InputError` if the file is damaged."
+    """The last checks against masked gradients that were made in a run's folder.
+    Raises `InputError` if the file is damaged."""
     file = Path(folder)/'sanity'/'checks.json'
     try: checks = json.loads(file.read_text(encoding='utf-8')) if file.exists() else []
     except (OSError, ValueError, RecursionError): checks = None
-    sound = isinstance(checks, list) and all(isinstance(c, dict) and list(c)==_columns for c in checks)
-    if not sound: raise InputError(f"{file} cannot be read: restore it, or remove it to check again")
+    sound = isinstance(checks, list) and all(isinstance(c, dict) and list(c)==_columns
+                                             for c in checks)
+    if not sound:
+        raise InputError(f"{file} cannot be read: restore it, or remove it to check again")
     return WholeTable(checks, columns=_columns).set_index('check')

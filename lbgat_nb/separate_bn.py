@@ -20,7 +20,8 @@ def separate_bn(
     model:nn.Module, # Any network with batch norm
 ) -> tuple[nn.Module,nn.Module]: # `robust`, which is `model`, and `natural`, for clean images
     """Two branches of one network: all weights are shared but those of batch norm (table 2 †).
-    Each knows its `branch`, for the header of files. Raises `InputError` if there is no batch norm."""
+    Each knows its `branch`, for the header of files. Raises `InputError` if there is no batch
+    norm."""
     norms = [m for m in model.modules() if isinstance(m, _BatchNorm)]
     if not norms:
         raise InputError("The network has no batch norm, so its two branches would be the same: "

@@ -37,7 +37,9 @@ def _read_examples(file, attack, x):
     if not file or not file.exists(): return
     try: x_adv = load_file(file)['x_adv']
     except (OSError, SafetensorError, KeyError): x_adv = None
-    if x_adv is not None and (x_adv.shape,x_adv.dtype)==(x.shape,x.dtype) and attack.inside(x_adv, x).all(): return x_adv
+    alike = x_adv is not None and (x_adv.shape,x_adv.dtype)==(x.shape,x.dtype)
+    if alike and attack.inside(x_adv, x).all():
+        return x_adv
     warnings.warn(f"{file} is damaged: its examples are made anew")
 
 def _examples(file, attack, x, make):
@@ -66,45 +68,55 @@ def _answers(q, subject, x_adv):
 
 # %% ../nbs/71_transfer.ipynb #7be4689a
 def transfer(
-    models:dict,         # Name and network (or `Learner`) of each source; and of each target, unless `targets` are given
+    # Name and network (or `Learner`) of each source; and of each target, unless `targets` are given
+    models:dict,
     dl,                  # Loader of batches (images, labels), such as `dls.test`
     eps:float=0.031,     # Radius of the l∞ ball, in pixel units
-    attack='pgd20',      # Name, `Attack` (such as `MIFGSM(eps)`), or pair (name, attack), as in `evaluate`
+    # Name, `Attack` (such as `MIFGSM(eps)`), or pair (name, attack), as in `evaluate`
+    attack='pgd20',
     targets:dict|None=None, # Name and network of each target; `models` by default
     n:int|None=None,     # Number of images, a random subset; all by default
     seed:int=0,          # Decides the subset and the random numbers of the attack
     bs:int=128,          # Images at once; fewer where they don't fit into memory
     part:str='',         # What the records call these images, such as 'test'
-    folder:str|Path|None=None, # Where examples (a file for each source) and records are kept; what is there already is read
+    # Where examples (a file for each source) and records are kept; what is there already is read
+    folder:str|Path|None=None,
     progress:bool=True,  # Show progress bars?
 ) -> list[dict]:         # A record for each source and target, counted by the final iterate
-    "Accuracy of each target on examples that were made on each source. Raises `InputError` before the work starts."
+    """Accuracy of each target on examples that were made on each source.
+    Raises `InputError` before the work starts."""
     check_eps(eps)
     attack = named_attack(attack, eps)
     if 'final iterate' not in attack.counts:
-        raise InputError(f"Examples are made by one attack, not by {attack.name}: use a PGD, or a pair (name, attack)")
+        raise InputError(f"Examples are made by one attack, not by {attack.name}: use a PGD, or a "
+                         "pair (name, attack)")
     q = Question.read(dl, part, seed=seed, bs=bs, folder=folder, progress=progress)
     sources,targets = _look_at(models, q),_look_at(targets or models, q)
     q = q.some(n)
     for source in sources.values(): attack.suits(source)
-    return [r for title,source in sources.items() for r in _row(q, attack, title, source, targets)] if len(q) else []
+    return [r for title,source in sources.items()
+            for r in _row(q, attack, title, source, targets)] if len(q) else []
 
 def _row(q, attack, title, source, targets):
     "A row of the matrix"
     records,x_adv,start,known = [],None,time.perf_counter(),attack.settings() is not None
     kept = q.kept() if known else {}
-    file = Path(q.folder)/f"examples-{q.key(attack, 'examples', source)[:16]}.safetensors" if q.folder and known else None
+    name = f"examples-{q.key(attack, 'examples', source)[:16]}.safetensors"
+    file = Path(q.folder)/name if q.folder and known else None
     def make():
         with at_rest(source.model): return _make_examples(q, attack, source, title)
-    name,of_source = f'{attack.name} from {title}',dict(title=title, model=source.about['model'], weights=source.about['weights'])
-    facts = dict(settings=q.settings(attack, q.bs), data=dict(q.data, evaluated=q.evaluated), source=of_source)
+    name = f'{attack.name} from {title}'
+    of_source = dict(title=title, model=source.about['model'], weights=source.about['weights'])
+    facts = dict(settings=q.settings(attack, q.bs), data=dict(q.data, evaluated=q.evaluated),
+                 source=of_source)
     for target,subject in targets.items():
         key = q.key(attack, 'transfer', source, subject)
         if key in kept: r = {**kept[key], 'title':target, 'attack':name}
         else:
             if x_adv is None: x_adv = _examples(file, attack, q.x, make)
             right = _answers(q, subject, x_adv)
-            r = record(name, 'final iterate', right, attack.eps, target, **facts, **subject.about, key=key,
+            r = record(name, 'final iterate', right, attack.eps, target, **facts, **subject.about,
+                       key=key,
                        seconds=round(time.perf_counter()-start, 3))
         if q.folder: keep_results(q.folder, [r])
         records.append(r)
@@ -133,18 +145,22 @@ def transfer_table(
     records:list[dict], # What `transfer` returned, for one attack
 ) -> pd.DataFrame:      # Sources as rows, targets as columns, accuracy in per cent
     "The accuracies of `transfer` as a matrix"
-    table = WholeTable([dict(source=r['source']['title'], target=r['title'], accuracy=100*r['accuracy']) for r in records if 'source' in r])
-    if table.empty: raise InputError("None of these records is a transfer: give what transfer returned")
+    table = WholeTable([dict(source=r['source']['title'], target=r['title'],
+                             accuracy=100*r['accuracy']) for r in records if 'source' in r])
+    if table.empty:
+        raise InputError("None of these records is a transfer: give what transfer returned")
     return table.pivot_table('accuracy', 'source', 'target', sort=False)
 
 def plot_transfer(
     records:list[dict], # What `transfer` returned, for one attack
     title:str='',       # What to write above
 ) -> Figure:            # A heat map
-    "Accuracy of each target (column) on examples made on each source (row); what is white-box has a frame"
+    """Accuracy of each target (column) on examples made on each source (row); what is white-box has
+    a frame"""
     table = transfer_table(records)
     fig,ax = plt.subplots(figsize=(2.2+1.1*len(table.columns), 1.4+.7*len(table)))
-    sns.heatmap(table, annot=True, fmt='.1f', vmin=0, vmax=100, cmap='viridis', ax=ax, linewidths=1, cbar_kws=dict(label='accuracy %'))
+    sns.heatmap(table, annot=True, fmt='.1f', vmin=0, vmax=100, cmap='viridis', ax=ax, linewidths=1,
+                cbar_kws=dict(label='accuracy %'))
     for row,source in enumerate(table.index):
         if source in table.columns:
             at = list(table.columns).index(source), row
