@@ -116,7 +116,8 @@ def _is_at(fd, path):
     except FileNotFoundError: return False
 
 def _hold(path:Path, make=None, wait=True):
-    "A descriptor that locks `path`, made by `make()`; None if that is missing, or held and no `wait`."
+    """A descriptor that locks `path`, made by `make()`; None if that is missing, or held and no
+    `wait`."""
     while True:
         if make: make()
         try: fd = os.open(path, os.O_RDONLY)
@@ -203,14 +204,18 @@ def locked(
 
 # %% ../nbs/60_core.ipynb #fe924c83
 def network_of(
-    model, # A network, a fastai `Learner` or a pair; bare, or in `DataParallel`, `DistributedDataParallel` or `torch.compile`
+    # A network, a fastai `Learner` or a pair; bare, or in `DataParallel`, `DistributedDataParallel`
+    # or `torch.compile`
+    model,
 ) -> nn.Module: # The network itself
     "The network that answers for `model`. Raises `InputError` for anything that holds none."
-    network = model if isinstance(model, nn.Module) else getattr(model, 'model', None)   # a Learner is no module
+    # a Learner is no module
+    network = model if isinstance(model, nn.Module) else getattr(model, 'model', None)
     if not isinstance(network, nn.Module):
         raise InputError(f"This needs a network or a Learner, not {type(model).__name__}")
     if getattr(type(network), 'is_pair', False): return network_of(network.robust)
-    if isinstance(network, (nn.DataParallel, nn.parallel.DistributedDataParallel)): return network_of(network.module)
+    if isinstance(network, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+        return network_of(network.module)
     if '_orig_mod' in network._modules: return network_of(network._orig_mod)
     return network
 
@@ -225,7 +230,8 @@ def _turn(model):
 def eval_mode(
     model:nn.Module, # Any module
 ):
-    "`model` in eval mode within the block; each of its modules gets its own mode back at the end, whatever happens. Other threads wait."
+    """`model` in eval mode within the block; each of its modules gets its own mode back at the end,
+    whatever happens. Other threads wait."""
     with _turn(model):
         modes = [(m,m.training) for m in model.modules()]
         model.eval()
@@ -238,7 +244,8 @@ def eval_mode(
 def frozen(
     model:nn.Module, # Any module
 ):
-    "`model` with weights that take no gradient within the block; all is as before at the end, whatever happens. Other threads wait."
+    """`model` with weights that take no gradient within the block; all is as before at the end,
+    whatever happens. Other threads wait."""
     with _turn(model):
         learning = [p for p in model.parameters() if p.requires_grad]
         for p in learning: p.requires_grad_(False)
@@ -249,7 +256,8 @@ def frozen(
 # %% ../nbs/60_core.ipynb #fd58ca55
 @contextmanager
 def random_state(
-    gen:torch.Generator|None=None, # What the numbers within the block follow; None: they go on from where they are
+    # What the numbers within the block follow; None: they go on from where they are
+    gen:torch.Generator|None=None,
     devices:Iterable=(), # CUDA devices whose numbers count, too
 ):
     "Global random numbers of PyTorch, NumPy and Python: after the block as before it"
@@ -269,16 +277,20 @@ def random_state(
 def undisturbed(
     model:nn.Module, # Any module
 ):
-    "Surrounds a call of foreign code. Modes, flags, gradients and buffers of `model` and the global random numbers come back; within, gradients are enabled and empty, and autocast is off."
+    """Surrounds a call of foreign code.
+    Modes, flags, gradients and buffers of `model` and the global random numbers come back; within,
+    gradients are enabled and empty, and autocast is off."""
     with _turn(model), ExitStack() as inside:
         modes = [(m, m.training) for m in model.modules()]
         flags = [(p, p.requires_grad, p.grad) for p in model.parameters()]
-        buffers = [(m._buffers, name, b, b.clone()) for m in model.modules() for name,b in m._buffers.items() if b is not None]
+        buffers = [(m._buffers, name, b, b.clone()) for m in model.modules() for name,
+                   b in m._buffers.items() if b is not None]
         devices = {o.device for o in [*model.parameters(), *model.buffers()]}
         for p in model.parameters(): p.grad = None
         try:
             inside.enter_context(random_state(devices=[o for o in devices if o.type=='cuda']))
-            for kind in {'cpu', *(o.type for o in devices)}: inside.enter_context(torch.autocast(kind, enabled=False))
+            for kind in {'cpu', *(o.type for o in devices)}:
+                inside.enter_context(torch.autocast(kind, enabled=False))
             inside.enter_context(torch.inference_mode(False))
             inside.enter_context(torch.enable_grad())
             yield model
@@ -295,16 +307,20 @@ def check_logits(
     n:int, # Number of images it was asked about
     finite:bool=True, # Refuse NaN and infinity, too? (makes a GPU wait)
 ):
-    "Raise `InputError` unless `logits` are a float tensor (`n`, classes) of at least two classes; returns nothing."
+    """Raise `InputError` unless `logits` are a float tensor (`n`, classes) of at least two classes;
+    returns nothing."""
     wrap = "wrap the model in one that returns logits alone, a float tensor (images, classes)"
     if not isinstance(logits, Tensor):
         raise InputError(f"The model returned a {type(logits).__name__}: {wrap}")
     if logits.ndim!=2 or len(logits)!=n or not logits.is_floating_point():
-        raise InputError(f"The model answered {n} images with {logits.dtype} of shape {tuple(logits.shape)}: {wrap}")
+        raise InputError(f"The model answered {n} images with {logits.dtype} of shape "
+                         f"{tuple(logits.shape)}: {wrap}")
     if logits.shape[1]<2:
-        raise InputError("The model returned one logit an image: two classes need two, such as (0, z), so that their softmax is the sigmoid of z")
+        raise InputError("The model returned one logit an image: two classes need two, such as (0, "
+                         "z), so that their softmax is the sigmoid of z")
     if finite and not logits.isfinite().all():
-        raise InputError("The model returned logits that are not finite (NaN or infinity): check its weights, and that it takes images in [0,1]")
+        raise InputError("The model returned logits that are not finite (NaN or infinity): check "
+                         "its weights, and that it takes images in [0,1]")
 
 # %% ../nbs/60_core.ipynb #456334d7
 def plain(t:torch.Tensor) -> torch.Tensor:
