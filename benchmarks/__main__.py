@@ -3,6 +3,7 @@ where what was measured before stays, if it was not measured again.
 
 step        the training step against the plain schedule
 full        the same with WRN-16-4 and the authors' full ResNet18, 64 images
+options     what weight perturbation and averaged weights add to a step
 cost        the step as batch size, width, attack steps and image size grow
 attack      PGD-20 against other loops: torchattacks and foolbox too, where they are installed;
             with --weights and --data also for metrics that ask for less
@@ -27,11 +28,11 @@ from .memory import memory
 from .overhead import overhead
 from .precision import precision
 from .roofline import roofline
-from .steps import scaling, training_step
+from .steps import options as options_of_step, scaling, training_step
 from .timing import machine
 
 on_request = ('precision','loader')
-names = ('step','full','cost','attack','memory','overhead','roofline','imports',*on_request)
+names = ('step','full','options','cost','attack','memory','overhead','roofline','imports',*on_request)
 full = ('wrn_16_4','resnet18_lbgat')   # a CPU takes minutes for a round, not hours
 h100_peak = 0.8e15   # bf16 operations a second, measured
 
@@ -78,6 +79,7 @@ def measure(what, a, models):
     kinds = dict(bf16=not a.no_bf16, compiled=a.compiled)
     if what=='step': return training_step(models, a.bs, a.rounds, a.device, **kinds)
     if what=='full': return training_step(full, 64, a.rounds, a.device, **kinds, what='full width')
+    if what=='options': return options_of_step(models, min(a.bs, 64), a.rounds, a.device)
     if what=='cost': return scaling(a.rounds, a.device)
     if what=='attack':
         name = read_header(a.weights)['model'] if a.weights else models[0]

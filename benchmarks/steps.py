@@ -7,6 +7,7 @@ from fastai.optimizer import OptimWrapper
 from lbgat_nb.data import ImageTensors, TensorDataLoaders
 from lbgat_nb.networks import create_model
 from lbgat_nb.adversarial import AdversarialTraining
+from lbgat_nb.awp import AWP
 from lbgat_nb.lbgat import lbgat_trades
 from . import plain
 from .timing import compare
@@ -90,6 +91,16 @@ def training_step(models=('wrn_10_2','resnet18_lbgat_w16'), bs=128, rounds=5, de
     def run(alpha):
         ways = dict(step_ways(models, data, alpha, bf16, compiled))
         return compare(what, ways, base, rounds, models=list(models), bs=bs, alpha=alpha,
+                       device=device)
+    return [run(alpha) for alpha in (0., 6.)]
+
+def options(models=('wrn_10_2','resnet18_lbgat_w16'), bs=64, rounds=5, device='cpu'):
+    "What each option beyond the paper adds to the step, with the rows of LBGAT+TRADES"
+    data = batch(bs, device=device)
+    def run(alpha):
+        own = partial(ours, models, data, alpha)
+        ways = {'our step': own(), 'with AWP': own(cbs=[AWP(from_epoch=0)])}
+        return compare('options', ways, 'our step', rounds, models=list(models), bs=bs, alpha=alpha,
                        device=device)
     return [run(alpha) for alpha in (0., 6.)]
 

@@ -25,7 +25,7 @@ def lbgat(
 
 # %% ../nbs/07_lbgat.ipynb #26312483
 def lbgat_trades(
-    alpha:float=0., # Weight of the divergence; the paper uses 0 and 6
+    alpha:float=0., # Weight of the divergence; 0 and 6 in the paper, 9 in what the authors did later
     beta:float=1.,  # Weight of the natural model's cross-entropy
 ) -> Objective:
     "LBGAT+TRADES (equation 5 with 3; what tables 1, 2, 8 and 9 call LBGAT)"

@@ -17,6 +17,7 @@ transfer
 figures
 evaluate
 records
+awp
 methods
 separate_bn
 lbgat
