@@ -257,6 +257,7 @@ class AdversarialTraining(Callback):
 
     def tidy(self):
         "Put back what a fit changes for its own time, however it ended"
+        if self.pair is None: return   # it came too late for a fit
         self.numbers.close()
         self.ranges = RangeCheck()
         self.learn.xb = getattr(self.learn, 'xb', ())[:1]
@@ -373,7 +374,7 @@ def _fit(learn, *args, **kwargs):
     "`Learner.fit`, after which all is in order, also if it was interrupted"
     try: return type(learn).fit(learn, *args, **kwargs)
     finally:
-        for cb in learn.cbs:
+        for cb in learn.cbs + L(kwargs.get('cbs')):
             if hasattr(type(cb), 'tidy'): cb.tidy()
 
 # %% ../nbs/04b_callback.ipynb #0fe2c5ce
