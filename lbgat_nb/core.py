@@ -20,9 +20,9 @@ try: import fcntl
 except ImportError: fcntl = None   # Windows
 
 # %% auto #0
-__all__ = ['InputError', 'check_images', 'check_labels', 'check_eps', 'check_seed', 'digest', 'generator', 'beside', 'atomic',
-           'sweep', 'locked', 'network_of', 'eval_mode', 'frozen', 'random_state', 'undisturbed', 'check_logits',
-           'plain', 'as_float32']
+__all__ = ['InputError', 'check_images', 'check_labels', 'check_eps', 'check_seed', 'digest', 'generator', 'tensors_hash',
+           'beside', 'atomic', 'sweep', 'locked', 'network_of', 'eval_mode', 'frozen', 'random_state', 'undisturbed',
+           'check_logits', 'plain', 'as_float32']
 
 # %% ../nbs/60_core.ipynb #3c1976e6
 class InputError(ValueError):
@@ -108,6 +108,15 @@ def generator(
 ) -> torch.Generator:
     "A generator on `device`, seeded by a hash of `key`: the same numbers in every process."
     return torch.Generator(device).manual_seed(int(digest(key)[:16], 16))
+
+# %% ../nbs/60_core.ipynb #a4874018
+def tensors_hash(
+    tensors:dict, # Tensors by name
+) -> str:         # SHA-256, 64 hex digits
+    "Hash of `tensors`, each with its name, type and shape, wherever and in whatever order they are stored"
+    def bits(t): return t.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+    return digest(o for k,t in sorted(tensors.items()) for o in (k, t.dtype, tuple(t.shape), bits(t)))
+
 
 # %% ../nbs/60_core.ipynb #6834edf4
 def _is_at(fd, path):

@@ -24,8 +24,7 @@ from torch import nn, Tensor
 from torch.utils.data import DataLoader as TorchLoader, RandomSampler, SequentialSampler
 from .core import (
     atomic, check_eps, check_images, check_labels, check_logits, check_seed, digest, eval_mode,
-    frozen,
-    generator, InputError, network_of, plain, random_state, undisturbed)
+    frozen, generator, InputError, network_of, plain, random_state, tensors_hash, undisturbed)
 from .attacks import as_attack, Attack, Clean, cw20, FGSM, linf, pgd20
 from .models import prefers_channels_last
 from .records import keep_results, read_results, record, versions
@@ -98,8 +97,7 @@ def weights_hash(
     """Hash of every parameter and buffer of `model` with its name, type and shape, wherever it is
     stored, also of buffers that are not saved"""
     state = {**dict(model.named_buffers()), **model.state_dict()}
-    state = sorted((k,v) for k,v in state.items() if isinstance(v, Tensor))
-    return digest(o for k,v in state for o in (k, v.dtype, tuple(v.shape), _bytes(v)))
+    return tensors_hash({k: v for k,v in state.items() if isinstance(v, Tensor)})
 
 # %% ../nbs/11_evaluation.ipynb #ad666ba1
 @contextmanager
