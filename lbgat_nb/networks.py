@@ -6,39 +6,60 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/networks.html.md"""
 
 # %% ../nbs/64_networks.ipynb #05aa721d
 from __future__ import annotations
-import re
+import operator, re
 from functools import partial
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 from torchvision import models as tvm
 from fastai.vision.learner import create_vision_model, model_meta
 from .core import InputError
 from .models import ResNet, WideResNet
 
 # %% auto #0
-__all__ = ['Ensemble', 'Normalized', 'Resized', 'inception_resnet_v2', 'split_name', 'create_model']
+__all__ = ['Ensemble', 'Normalized', 'Resized', 'inception_resnet_v2', 'split_name', 'check_count', 'check_name', 'create_model',
+           'without_memory']
 
 # %% ../nbs/64_networks.ipynb #c87ca71c
 def _in_brackets(model): return f'({model.name})' if isinstance(model, Ensemble) else model.name
+
+def _check_alike(answers):
+    "Raise `InputError` unless `answers` have a mean: tensors of one shape"
+    def kind(z): return tuple(z.shape[1:]) if isinstance(z, torch.Tensor) else type(z).__name__
+    kinds = {kind(z) for z in answers}
+    if len(kinds)==1 and isinstance(answers[0], torch.Tensor): return
+    raise InputError("The networks of an ensemble answer an image with "
+                     f"{' and '.join(map(str, kinds))}: "
+                     "give networks that return logits alone, of the same classes")
 
 class Ensemble(nn.ModuleList):
     "Several networks that answer with the mean of their logits"
     def __init__(self,
         *models:nn.Module # Networks for the same images and classes
-    ): super().__init__(models)
+    ):
+        if not models: raise InputError("An ensemble needs a network: give at least one")
+        super().__init__(models)
 
     n_out = property(lambda self: self[0].n_out)
     c_in  = property(lambda self: self[0].c_in)
     name  = property(lambda self: '+'.join(map(_in_brackets, self)))
 
-    def forward(self, x): return torch.stack([m(x) for m in self]).mean(0)
+    def forward(self, x):
+        answers = [m(x) for m in self]
+        _check_alike(answers)
+        return torch.stack(answers).mean(0)
 
 # %% ../nbs/64_networks.ipynb #59a15e19
 class _Normalize(nn.Module):
     def __init__(self, mean, std):
         super().__init__()
-        for name,v in (('mean',mean), ('std',std)): self.register_buffer(name, torch.as_tensor(v, dtype=torch.float32).view(-1,1,1))
-        if not (self.std.is_meta or ((self.std>0) & self.std.isfinite() & self.mean.isfinite()).all()): raise InputError(f"To normalise takes finite means and positive standard deviations, not {mean} and {std}")
+        for name,v in (('mean',mean), ('std',std)):
+            self.register_buffer(name, torch.as_tensor(v, dtype=torch.float32).view(-1,1,1))
+        if not (self.std.is_meta or self._fits()):
+            raise InputError("To normalise takes finite means and positive standard deviations, "
+                             f"not {mean} and {std}")
+
+    def _fits(self): return ((self.std>0) & self.std.isfinite() & self.mean.isfinite()).all()
 
     def forward(self, x): return (x-self.mean)/self.std
 
@@ -49,7 +70,9 @@ class _Behind(nn.Sequential):
     name  = property(lambda self: f'{self._does}:{_in_brackets(self[1])}')
 
 class Normalized(_Behind):
-    "`model` behind a layer that normalises `[0,1]` images. Raises `InputError` for a standard deviation that is not positive."
+    """`model` behind a layer that normalises `[0,1]` images.
+
+    Raises `InputError` for a standard deviation that is not positive."""
     def __init__(self,
         model:nn.Module, # Network that expects normalised images
         mean,            # Mean of each channel, in pixel units
@@ -57,7 +80,9 @@ class Normalized(_Behind):
     ): super().__init__(_Normalize(mean, std), model)
 
     @property
-    def _does(self): return '_'.join(['normalize', *(f'{v:.6g}' for o in (self[0].mean,self[0].std) for v in o.flatten().tolist())])
+    def _does(self):
+        numbers = torch.cat([self[0].mean, self[0].std]).flatten().tolist()
+        return '_'.join(['normalize', *(f'{v:.6g}' for v in numbers)])
 
 # %% ../nbs/64_networks.ipynb #dc635009
 class Resized(_Behind):
@@ -73,16 +98,21 @@ class Resized(_Behind):
 # %% ../nbs/64_networks.ipynb #608cf636
 def _timm(name, n_out, c_in):
     try: import timm
-    except ImportError: raise InputError(f"The network timm:{name} needs timm, which is not installed: pip install 'lbgat-nb[timm]'") from None
+    except ImportError:
+        raise InputError(f"The network timm:{name} needs timm, which is not installed: "
+                         "pip install 'lbgat-nb[timm]'") from None
     if timm.is_model(name): return timm.create_model(name, num_classes=n_out, in_chans=c_in)
 
 def _torchvision(name, n_out, c_in):
     if name not in tvm.list_models(module=tvm): return
-    one_answer = dict(aux_logits=False, init_weights=True) if name in ('googlenet','inception_v3') else {}
+    one_answer = {}
+    if name in ('googlenet','inception_v3'): one_answer = dict(aux_logits=False, init_weights=True)
     net = tvm.get_model(name, num_classes=n_out, **one_answer)
     first,old = next((k,m) for k,m in net.named_modules() if isinstance(m, nn.Conv2d))
     if old.in_channels==c_in: return net
-    net.set_submodule(first, nn.Conv2d(c_in, old.out_channels, old.kernel_size, old.stride, old.padding, bias=old.bias is not None))
+    geometry = old.kernel_size, old.stride, old.padding
+    new = nn.Conv2d(c_in, old.out_channels, *geometry, bias=old.bias is not None)
+    net.set_submodule(first, new)
     return net
 
 def _fastai(name, n_out, c_in):
@@ -95,7 +125,9 @@ _libraries = dict(timm=_timm, torchvision=_torchvision, fastai=_fastai)
 _inception = 'resize_75:timm:inception_resnet_v2'
 
 def inception_resnet_v2(n_out:int, c_in:int=3):
-    "InceptionResNetV2 (timm's) on images enlarged to 75×75: with a WideResNet, the natural model of BGAT. Raises `InputError` without timm."
+    """InceptionResNetV2 (timm's) on images enlarged to 75×75; with a WideResNet, BGAT's natural model
+
+    Raises `InputError` without timm."""
     return create_model(_inception, n_out, c_in)
 
 # %% ../nbs/64_networks.ipynb #90c4867f
@@ -103,7 +135,9 @@ def _stats(numbers, c_in):
     "Means and standard deviations from their part of a name"
     try: values = [float(v) for v in numbers.split('_')]
     except ValueError: values = []
-    if len(values) not in (2, 2*c_in): raise InputError(f"normalize_{numbers} is not understood: give a mean and a standard deviation, or {c_in} means and then {c_in} standard deviations")
+    if len(values) not in (2, 2*c_in):
+        raise InputError(f"normalize_{_short(numbers)} is not understood: give a mean and a "
+                         f"standard deviation, or {c_in} means and then {c_in} standard deviations")
     return values[:len(values)//2], values[len(values)//2:]
 
 def split_name(name):
@@ -115,25 +149,95 @@ def split_name(name):
         else: parts[-1] += c
     return parts
 
+# %% ../nbs/64_networks.ipynb #58bfda0c
+_number = '[1-9][0-9]{0,8}'
+
+def _short(name): return name if len(name)<=80 else f'{name[:77]}...'
+
+def _check_size(name, what, value, most):
+    if value>most:
+        raise InputError(f"The network {_short(name)} is too large: its {what} is {value:,}, "
+                         f"and may be at most {most:,}")
+
+def check_count(
+    what:str,  # What the number is, as a message is to call it
+    value,     # The number
+    most:int,  # The largest that is allowed
+):
+    "Raise `InputError` unless `value` is a whole number from 1 to `most`; returns nothing."
+    try: fits = 1<=operator.index(value)<=most and not isinstance(value, bool)
+    except TypeError: fits = False
+    if not fits:
+        raise InputError(f"{what} must be a whole number from 1 to {most:,}, "
+                         f"not {_short(repr(value))}")
+
+def check_name(
+    name:str, # A name for `create_model`
+):
+    "Raise `InputError` unless `name` is a text that composes few networks; returns nothing."
+    if not isinstance(name, str):
+        raise InputError("A network is called by its name, such as wrn_34_10, "
+                         f"not {_short(repr(name))}")
+    if len(name)>10_000 or name.count('+')>7 or name.count('(')+name.count(':')>32:
+        raise InputError(f"The network {_short(name)} is composed of too many parts: "
+                         "use at most 8 networks and 32 layers around them")
+
+
 # %% ../nbs/64_networks.ipynb #3a35c510
+def _one_network(name, n_out, c_in):
+    "A network that is not composed of others; None if there is none of that name"
+    if m := re.fullmatch(rf'wrn_({_number})_({_number})', name):
+        depth,widen = int(m[1]),int(m[2])
+        _check_size(name, 'depth', depth, 250)
+        _check_size(name, 'depth times widen²', depth*widen**2, 100_000)
+        return WideResNet(depth, widen, n_out, c_in)
+    if m := re.fullmatch(rf'resnet(10|18)(_lbgat)?(?:_w({_number}))?', name):
+        width = int(m[3] or 64)
+        _check_size(name, 'width', width, 512)
+        return ResNet(int(m[1]), n_out, c_in, width, bool(m[2]))
+    library,_,arch = name.partition(':')
+    net = library in _libraries and _libraries[library](arch, n_out, c_in)
+    if not net:
+        raise InputError(f"There is no network called {_short(name)!r}: use wrn_<depth>_<widen> "
+                         "(say wrn_34_10) or resnet18, resnet18_lbgat, resnet10, if need be with a width "
+                         "(resnet18_w16), or timm:, torchvision: or fastai: and a name of theirs")
+    net.name, net.n_out, net.c_in = name, n_out, c_in
+    return net
+
+def _named(name, n_out, c_in):
+    "The network called `name`, from the outside in"
+    make = partial(_named, n_out=n_out, c_in=c_in)
+    if len(parts := split_name(name))>1: return Ensemble(*map(make, parts))
+    if m := re.fullmatch(r'\((.+)\)', name): return make(m[1])
+    if m := re.fullmatch(r'normalize_([^:]+):(.+)', name):
+        return Normalized(make(m[2]), *_stats(m[1], c_in))
+    if m := re.fullmatch(rf'resize_({_number}):(.+)', name):
+        _check_size(f'resize_{m[1]}', 'size', int(m[1]), 4096)
+        return Resized(make(m[2]), int(m[1]))
+    return make(_inception) if name=='inception_resnet_v2' else _one_network(name, n_out, c_in)
+
+
+# %% ../nbs/64_networks.ipynb #e9b67262
 def create_model(
-    name:str,   # `wrn_<depth>_<widen>`, `resnet18`, `resnet18_lbgat`, `timm:<name>`, ...: see the table above
+    name:str,   # `wrn_<depth>_<widen>`, `resnet18_lbgat`, `timm:<name>`, ...: see the table above
     n_out:int,  # Classes
     c_in:int=3, # Channels of an image
 ) -> nn.Module: # A freshly initialised network, which knows its `name`, `n_out` and `c_in`
-    "The network called `name`, with fresh weights. Raises `InputError` for an unknown name."
-    make = partial(create_model, n_out=n_out, c_in=c_in)
-    if len(parts := split_name(name))>1: return Ensemble(*map(make, parts))
-    if m := re.fullmatch(r'\((.+)\)', name): return make(m[1])
-    if m := re.fullmatch(r'normalize_([^:]+):(.+)', name): return Normalized(make(m[2]), *_stats(m[1], c_in))
-    if m := re.fullmatch(r'resize_([1-9]\d*):(.+)', name): return Resized(make(m[2]), int(m[1]))
-    if m := re.fullmatch(r'wrn_(\d+)_([1-9]\d*)', name): return WideResNet(int(m[1]), int(m[2]), n_out, c_in)
-    if m := re.fullmatch(r'resnet(10|18)(_lbgat)?(?:_w([1-9]\d*))?', name):
-        return ResNet(int(m[1]), n_out, c_in, int(m[3] or 64), bool(m[2]))
-    if name=='inception_resnet_v2': return make(_inception)
-    library,_,arch = name.partition(':')
-    net = library in _libraries and _libraries[library](arch, n_out, c_in)
-    if not net: raise InputError(f"There is no network called {name!r}: use wrn_<depth>_<widen> (say wrn_34_10) or resnet18, resnet18_lbgat, resnet10, "
-                                 "if need be with a width (resnet18_w16), or timm:, torchvision: or fastai: and a name of theirs")
-    net.name, net.n_out, net.c_in = name, n_out, c_in
-    return net
+    """The network called `name`, with fresh weights.
+
+    Raises `InputError` for an unknown name, or a network larger than any here may be."""
+    check_name(name)
+    check_count('n_out, the classes,', n_out, 100_000)
+    check_count('c_in, the channels of an image,', c_in, 1000)
+    return _named(name, n_out, c_in)
+
+
+# %% ../nbs/64_networks.ipynb #04326dcd
+_of_shape = (torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn)
+
+class without_memory(TorchFunctionMode):
+    "Within this block new networks have shapes, and no memory for their weights"
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if func in _of_shape and kwargs.get('device') is None: kwargs = {**kwargs, 'device':'meta'}
+        return func(*args, **kwargs)
