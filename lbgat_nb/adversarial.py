@@ -113,8 +113,9 @@ class MethodLoss(nn.Module):
         self.objective,self.base = objective,base
 
     def forward(self, pred, y, **kwargs):
-        if isinstance(pred, tuple): return self.objective(pred, plain(y))
-        return self.base(pred, y, **kwargs)
+        if not isinstance(pred, tuple): return self.base(pred, y, **kwargs)
+        for logits in pred: check_logits(logits, len(y), finite=False)
+        return self.objective(pred, plain(y))
 
     def activation(self, x): return getattr(self.base, 'activation', lambda o: o)(x)
     def decodes(self, x):    return getattr(self.base, 'decodes', lambda o: o)(x)
@@ -169,8 +170,7 @@ def check_batch(
     known = [z.shape[1] for z in answers]
     if len(set(known))>1:
         raise InputError(f"The robust model knows {known[0]} classes and the natural one "
-                         f"{known[1]}: "
-                         "give two that know the same")
+                         f"{known[1]}: give two that know the same")
     if known[0]<(c or 2):
         raise InputError(f"The data have {c} classes and the network knows {known[0]}: "
                          f"make it with {c}")
@@ -211,8 +211,7 @@ class AdversarialTraining(Callback):
         learn,o = self._claim(),self.objective
         if pair_of(learn.model):
             raise InputError("The Learner's model is a BoundaryPair already: use one adversarial "
-                             "callback "
-                             "only, and to train a pair further pass its robust model")
+                             "callback only, and to train a pair further pass its robust model")
         _refuse_normalize(learn.dls)
         self.pair = BoundaryPair(learn.model, self.natural, o.passes, o.no_grad, o.static)
         learn.model = self.pair
@@ -331,10 +330,9 @@ def _refuse_normalize(dls):
         transforms = getattr(getattr(dl, 'after_batch', None), 'fs', [])
         if any(isinstance(t, Normalize) for t in transforms):
             raise InputError("The DataLoaders normalise images, so eps would not be in pixel "
-                             "units: "
-                             "make them without Normalize (vision_learner adds it to the ones it "
-                             "is "
-                             "given: normalize=False) and use Normalized(model, mean, std)")
+                             "units: make them without Normalize (vision_learner adds it to the "
+                             "ones it is given: normalize=False) and use Normalized(model, mean, "
+                             "std)")
 
 def _check_optimized(opt, pair):
     fixed = pair.natural.parameters() if pair.static else ()

@@ -232,8 +232,7 @@ class BoundaryPair(nn.Module):
             raise InputError("The natural model is the robust one itself: pass another network")
         if self.static and {*self.robust.parameters()} & {*self.natural.parameters()}:
             raise InputError("The natural model shares weights with the robust one, and a fixed "
-                             "one "
-                             "would keep those from learning: pass a network of its own")
+                             "one would keep those from learning: pass a network of its own")
 
     def _pass(self, name, x, x_adv):
         guide = name=='n_clean'

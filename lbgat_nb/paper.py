@@ -74,8 +74,7 @@ class Row:
         "The run that trains its model, in the folder that is that model's. Nothing is done yet."
         if self.reference:
             raise InputError(f"Row {self.id} is another paper's result, which this library can't "
-                             "run: "
-                             "choose a row that isn't marked as reference")
+                             "run: choose a row that isn't marked as reference")
         s = row_settings(self.method, self.data, scale, seed)
         return PaperRun(s, model_folder(s, scale, root), verbose=False, **kwargs)
 
