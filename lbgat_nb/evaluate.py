@@ -73,8 +73,7 @@ def read_images(
         if again is not dl and batches and not same():
             raise InputError(
                 "This loader yields other images when it is read again, so a result would depend "
-                "on chance: "
-                "give one without random transforms or a random sampler")
+                "on chance: give one without random transforms or a random sampler")
     if not batches: raise InputError("The loader is empty: there is nothing to evaluate")
     if len(sizes := {tuple(x.shape[1:]) for x,_ in batches})>1:
         raise InputError(f"The loader yields images of different sizes, {sorted(sizes)}: bring "
@@ -574,8 +573,7 @@ def suits(self:Attack, subject:Subject):
     "Raise `InputError` if this attack can't be asked about `subject`"
     if 'worst case' in self.counts and not subject.smooth:
         raise InputError(f"The answers of this model have no gradient, so {self.name} can't climb "
-                         "it: "
-                         "give its steps without one a gradient (straight-through), or ask "
+                         "it: give its steps without one a gradient (straight-through), or ask "
                          "'square' alone")
 
 # %% ../nbs/11_evaluation.ipynb #0134927f
