@@ -7,7 +7,7 @@ config = ConfigParser(delimiters=['='])
 config.read('settings.ini', encoding='utf-8')
 meta = config['DEFAULT']
 lines = lambda key: meta[key].strip().splitlines()
-extras = {key: lines(f'{key}_requirements') for key in ('timm', 'onnx')}
+extras = {key: lines(f'{key}_requirements') for key in ('timm', 'onnx', 'distributed')}
 
 setup(
     packages=['lbgat_nb'], package_dir={'': '.'},

@@ -25,6 +25,7 @@ bgat
 alp_trades
 adversarial
 precision
+processes
 weights
 attacks
 networks
