@@ -31,6 +31,7 @@ from .core import (
 from .attacks import as_attack, ce_loss, PGD, pgd20, train_attack
 from .models import BoundaryPair, pair_of, prefers_channels_last
 from .precision import DeviceMixedPrecision
+from .processes import from_all, on_every_process, rank_and_world
 
 # %% auto #0
 __all__ = ['mse', 'ce', 'kl', 'Term', 'Objective', 'natural', 'at', 'MethodLoss', 'warn_of_loss', 'RangeCheck', 'check_batch', 'AdversarialTraining', 'RobustAccuracy', 'paper_sgd', 'step_lr', 'StepSchedule']
@@ -220,7 +221,7 @@ class AdversarialTraining(Callback):
         learn.splitter  = partial(_split_pair, learn.splitter)
         learn.fit       = partial(_fit, learn)
         if _nothing_chosen(learn): learn.use_paper_sgd()
-        if self.verbose: print(self.summary())
+        if self.verbose and not rank_distrib(): print(self.summary())
 
     def _claim(self):
         "The `Learner` that this callback serves, which can't be a second one"
@@ -243,6 +244,7 @@ class AdversarialTraining(Callback):
             raise InputError("MixUp and CutMix mix labels, which no method here does: leave them "
                              "out")
         if learn.opt is not None: _check_optimized(learn.opt, self.pair)
+        on_every_process(learn, self.verbose)
         _half_precision_anywhere(learn)
         _tell_apart(learn.metrics)
         self.offset = None
@@ -253,6 +255,9 @@ class AdversarialTraining(Callback):
         if wanted is None: wanted = prefers_channels_last(*self.pair.children(), half=half)
         if wanted: self.pair.to(memory_format=torch.channels_last)
         self.reordered = wanted
+
+    def before_validate(self):
+        if hasattr(self.learn, 'distributed_trainer'): on_every_process(self.learn)
 
     def tidy(self):
         "Put back what a fit changes for its own time, however it ended"
@@ -391,6 +396,14 @@ class RobustAccuracy(Metric):
 
     def accumulate(self, learn):
         if hasattr(learn, 'gather_preds'): return   # `get_preds` is after predictions, not metrics
+        shared = hasattr(learn, 'distributed_trainer') and not learn.training
+        rank,world = rank_and_world() if shared else (0,1)
+        if learn.iter%world==rank: self._attack(learn)
+        if world>1 and learn.iter==learn.n_iter-1:
+            counts = from_all((int(self.correct), self.total))
+            self.correct,self.total = torch.tensor(counts).sum(0)
+
+    def _attack(self, learn):
         x,y,net = plain(learn.x),plain(learn.y),network_of(learn.model)
         gen = generator(0, 'robust_accuracy', learn.iter, device=x.device)
         attack = self.attack if isinstance(self.attack, PGD) else self.attack.examples

@@ -91,6 +91,7 @@ class TensorDL(TfmdDL):
         super().__init__(dataset, bs=bs, shuffle=shuffle, **{**kwargs, 'num_workers': 0})
         self.augment,self.seed,self.epoch,self._n_inp = augment,seed,epoch,1
         self.skip = 0   # batches that the next pass leaves out at its beginning
+        self.share(0, 1)
         image = TensorImageBW if dataset.x.shape[1]==1 else TensorImage
         self._types = {tuple: [image, TensorCategory]}
 
@@ -98,11 +99,28 @@ class TensorDL(TfmdDL):
         order = torch.randperm(len(idxs), generator=generator(self.seed, 'shuffle', self.epoch))
         return [idxs[i] for i in order.tolist()]
 
+    def share(self,
+        rank:int,  # Which of the processes this is
+        world:int, # How many there are
+        split:bool=False, # Is `bs` what all have together, not each?
+    ):
+        "Give this process its part of each batch. Raises `InputError` where somebody would get none."
+        self.rank,self.world,self.split = rank,world,split
+        n = min(self.whole, self.n)
+        if world>1 and n<world:
+            raise InputError(f'{world} processes cannot share a batch of {n} images: '
+                             'choose a larger batch size, or fewer processes')
+
+    @property
+    def whole(self) -> int:
+        "Images of a batch, in all processes."
+        return self.bs if self.split else self.bs*self.world
+
     def batches(self, samps):
-        "The indices of each batch; in training, an image that would be alone joins the last batch."
+        "The indices of each whole batch; in training, an image that would be alone joins the last."
         last = []
-        for batch in chunked(samps, self.bs, self.drop_last):
-            if self.one_joins and len(batch)==1: last += batch
+        for batch in chunked(samps, self.whole, self.drop_last):
+            if len(batch)<self.least: last += batch
             else:
                 if last: yield last
                 last = batch
@@ -111,6 +129,7 @@ class TensorDL(TfmdDL):
     def create_batches(self, samps):
         skip,self.skip = self.skip,0
         for i,idxs in islice(enumerate(self.batches(samps)), skip, None):
+            self.now,idxs = len(idxs),idxs[self.rank::self.world]
             x,*y = to_device(tuple(o[idxs] for o in self.dataset.tensors), self.device)
             rng = generator(self.seed, 'augment', self.epoch, i, rank_distrib())
             for f in self.augment: x = f(x, rng)
@@ -118,11 +137,16 @@ class TensorDL(TfmdDL):
             yield (x.float()/255 if x.dtype==torch.uint8 else x, *y)
 
     @property
-    def one_joins(self) -> bool: return self.shuffle and self.bs>1 and not self.drop_last
+    def least(self) -> int:
+        "Images in a batch of training: two for each process where batches are large enough."
+        if not self.shuffle or self.drop_last: return 1
+        return self.world*min(2, self.whole//self.world)
+
     def __len__(self):
-        alone = self.one_joins and self.n>self.bs and self.n%self.bs==1
-        return super().__len__() - alone
+        full,rest = divmod(self.n, self.whole)
+        return full + (0<rest and not self.drop_last and not (full and rest<self.least))
     def after_iter(self): self.epoch += 1
+    def to_detach(self, b, cpu=True, gather=True): return to_detach(b, cpu, gather=False)
 
     def new(self, dataset=None, cls=None, **kwargs):
         own = dict(augment=self.augment, seed=self.seed, epoch=self.epoch)
