@@ -6,7 +6,7 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/core.html.md"""
 
 # %% ../nbs/60_core.ipynb #bf0c165e
 from __future__ import annotations
-import hashlib, math, operator, os, random, re, shutil, threading
+import errno, hashlib, math, operator, os, random, re, shutil, threading
 from contextlib import contextmanager, ExitStack
 from functools import partial
 from pathlib import Path
@@ -144,15 +144,24 @@ def _hold(path:Path, make=None, wait=True):
 
 
 # %% ../nbs/60_core.ipynb #1796a90c
+def _is_full(folder, e):
+    "Is `e` what a full disk raises? Some libraries have an error of their own for it, some none."
+    if isinstance(e, OSError): return e.errno in (errno.ENOSPC, errno.EDQUOT)
+    return 'os error 28' in str(e) or shutil.disk_usage(folder).free < 2**16
+
 @contextmanager
 def beside(
     path:str|Path, # A file or folder that is to be
 ):
-    "A new folder next to `path` within the block; it vanishes at the end with all that it holds."
+    """A new folder next to `path` within the block; it vanishes at the end with all that it holds.
+    Raises `InputError` where the disk is full."""
     folder = Path(path).with_name(f'.{uuid4().hex}.tmp')
     make = partial(folder.mkdir, parents=True, exist_ok=True)
     fd = _hold(folder, make) if fcntl else make()
     try: yield folder
+    except Exception as e:
+        if isinstance(e, InputError) or not _is_full(folder, e): raise
+        raise InputError(f"{path} can't be written, the disk is full: make room and try again") from e
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         if fd is not None: os.close(fd)
