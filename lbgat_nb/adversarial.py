@@ -392,6 +392,10 @@ class RobustAccuracy(Metric):
         self.attack = as_attack(attack, eps) if attack else pgd20(0.031 if eps is None else eps)
         if name: self.name = name
 
+    def network(self, learn) -> nn.Module:
+        "The network to attack"
+        return network_of(learn.model)
+
     def reset(self): self.correct,self.total = 0,0
 
     def accumulate(self, learn):
@@ -404,7 +408,7 @@ class RobustAccuracy(Metric):
             self.correct,self.total = torch.tensor(counts).sum(0)
 
     def _attack(self, learn):
-        x,y,net = plain(learn.x),plain(learn.y),network_of(learn.model)
+        x,y,net = plain(learn.x),plain(learn.y),self.network(learn)
         gen = generator(0, 'robust_accuracy', learn.iter, device=x.device)
         attack = self.attack if isinstance(self.attack, PGD) else self.attack.examples
         with eval_mode(net), torch.no_grad():   # also while the model trains

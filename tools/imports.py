@@ -17,6 +17,7 @@ transfer
 figures
 evaluate
 records
+averages
 awp
 methods
 separate_bn
