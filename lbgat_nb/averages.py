@@ -34,7 +34,7 @@ def averaging(
 class AveragedWeights(Callback):
     "Keeps an average of the robust model's weights and running statistics while they train"
     order,run_valid,only_for_training = AWP.order+1,False,True
-    averaged,skipped = None,False
+    averaged,stepped = None,False
     def __init__(self,
         decay:float|None=0.9996, # Weight of the average so far; None: the plain mean of all
         start:float=0.,          # When it begins, as a part of all epochs, such as 0.75
@@ -73,10 +73,11 @@ class AveragedWeights(Callback):
         if begun and not hasattr(self.learn, 'lr_finder'):   # a search leaves no trace
             self.averaged.update_parameters(network_of(self.model))
 
-    def after_cancel_step(self): self.skipped = True
-    def after_step(self):
-        if self.every=='step' and not self.skipped: self.follow()
-        self.skipped = False
+    def before_step(self): self.stepped = True
+    def after_cancel_step(self): self.stepped = False
+    def after_batch(self):   # several processes have shared their statistics by now
+        if self.every=='step' and self.stepped: self.follow()
+        self.stepped = False
     def after_train(self):
         if self.every=='epoch': self.follow()
 

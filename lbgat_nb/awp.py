@@ -82,6 +82,7 @@ class AWP(Callback):
         if scaler: loss = scaler.scale(loss)
         grads = torch.autograd.grad(loss, weights, allow_unused=True, materialize_grads=True)
         if isinstance(self.model, DistributedDataParallel):
+            grads = [g*len(x) for g in grads]   # shares of a batch may be uneven
             for g in grads: torch.distributed.all_reduce(g)
         return [g.nan_to_num(0, 0, 0) for g in grads]   # half precision may overflow
 
