@@ -6,7 +6,7 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/runs.html.md"""
 
 # %% ../nbs/74_runs.ipynb #9dea465d
 from __future__ import annotations
-import json, math, sys, time
+import json, math, signal, sys, time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
@@ -17,7 +17,7 @@ import pandas as pd
 import torch
 from torch import nn
 from .core import (
-    atomic, check_eps, check_seed, eval_mode, generator, InputError, locked, plain, sweep)
+    atomic, check_eps, check_seed, eval_mode, generator, InputError, locked, plain, put_off, sweep)
 from .datasets import get_dls
 from .evaluate import AutoAttack, evaluate, named_attack, versions
 from .networks import create_model, Ensemble, split_name
@@ -27,18 +27,20 @@ from .figures import plot_curves
 from .sanity import sanity
 from .separate_bn import by_input, separate_bn
 from .weights import load_robust, load_weights, save_robust
-from fastai.callback.core import Callback
+from fastai.callback.core import Callback, CancelFitException, TrainEvalCallback
 from fastai.callback.progress import ProgressCallback
 from fastai.learner import Learner
 from fastai.metrics import accuracy
 from fastai.torch_core import default_device, no_random
 from fastcore.basics import noop, store_attr
+from fastcore.foundation import L
 from fastprogress.core import IN_NOTEBOOK
 
 
 # %% auto #0
 __all__ = ['digits_settings', 'Settings', 'run_objective', 'check_settings', 'make_settings', 'check_device', 'make_dls',
-           'fitting_model', 'member_names', 'weights_files', 'RunLog', 'read_settings', 'read_state', 'Run']
+           'fitting_model', 'member_names', 'weights_files', 'learner_state', 'set_learner_state', 'SkipToBatch',
+           'RunLog', 'read_settings', 'read_state', 'Run']
 
 # %% ../nbs/74_runs.ipynb #29c61b70
 @dataclass
@@ -65,6 +67,7 @@ class Settings:
     precision:str='fp32'         # `fp32`, `bf16` or `fp16`
     device:str|None=None         # `cpu`, `cuda`, ...; fastai's choice if None
     init:int=0                   # Which of the seed's initial weights: equal members of an ensemble differ in it
+    save_minutes:float=15        # Minutes after which a run saves within an epoch; 0: after each batch
 
 digits_settings = dict(robust='wrn_10_1', natural='resnet10_w8', eps=0.2, epochs=40, bs=64)
 
@@ -99,6 +102,8 @@ def check_settings(
         v = getattr(s, k)
         if v is not None and not (math.isfinite(v) and (v>0 or k in ('alpha','beta'))):
             raise InputError(f"{k} must be a positive number, not {v}")
+    if not 0<=s.save_minutes<math.inf:
+        raise InputError(f"save_minutes is a number of minutes, from 0 on, not {s.save_minutes}")
     for k in ('steps','epochs','bs','size','n_train'):
         if (v := getattr(s, k)) is not None and v<1: raise InputError(f"{k} must be at least 1, not {v}")
     if not 0<=s.valid_pct<1:
@@ -187,37 +192,107 @@ def weights_files(
     return parts
 
 
+# %% ../nbs/74_runs.ipynb #9d1ad91e
+def _callbacks_with_state(learn):
+    return [cb for cb in learn.cbs if hasattr(type(cb), 'state_dict')]
+
+def learner_state(
+    learn:Learner, # In a fit, after a batch
+) -> dict:         # Tensors, numbers, texts and containers of them
+    "All that the next batch depends on"
+    opt,log = learn.opt.state_dict(),learn.recorder
+    opt['hypers'] = [dict(h) for h in opt['hypers']]
+    scaler = getattr(learn, 'scaler', None)
+    return dict(
+        model=learn.model.state_dict(), opt=opt, scaler=scaler.state_dict() if scaler else {},
+        smooth=(log.smooth_loss.count, plain(log.smooth_loss.val)),
+        recorded=dict(lrs=log.lrs, losses=torch.tensor(log.losses, dtype=torch.float64),
+                      iters=log.iters, values=[list(o) for o in log.values]),
+        callbacks={cb.name: cb.state_dict() for cb in _callbacks_with_state(learn)})
+
+def set_learner_state(
+    learn:Learner, # In a fit, before a batch; its model and optimiser have their state already
+    state:dict,    # What `learner_state` returned
+):
+    "Put all but the model and the optimiser into a state"
+    log = learn.recorder
+    log.smooth_loss.count,log.smooth_loss.val = state['smooth']
+    if log.smooth_loss.count: learn.smooth_loss = log.smooth_loss.value
+    recorded = state['recorded']
+    log.lrs,log.iters = list(recorded['lrs']),list(recorded['iters'])
+    log.losses = list(recorded['losses'].to(log.smooth_loss.val))
+    log.values = [L(o) for o in recorded['values']]
+    if getattr(learn, 'scaler', None): learn.scaler.load_state_dict(state['scaler'])
+    for cb in _callbacks_with_state(learn):
+        if cb.name in state['callbacks']: cb.load_state_dict(state['callbacks'][cb.name])
+
+
+# %% ../nbs/74_runs.ipynb #7c567503
+class SkipToBatch(Callback):
+    "Goes on in the middle of an epoch, as fastai's `SkipToEpoch` does at its beginning"
+    order,run_valid = TrainEvalCallback.order+1,False
+    def __init__(self,
+        epoch:int,  # Epoch to go on in, counted from 0
+        batch:int,  # Batches of it that are done
+        state:dict, # What `learner_state` returned after them
+    ):
+        store_attr('batch,state')
+        self.first,self.skipped = epoch,0
+
+    def before_train(self):
+        self.skipped = 0
+        if self.epoch!=self.first: return
+        learn,n = self.learn,len(self.dls.train)
+        try: set_learner_state(learn, self.state)
+        except Exception as e:   # a damaged file can fail in any way
+            raise InputError(f"The resume file does not fit the run ({type(e).__name__}): "
+                             "delete it to train from the start") from None
+        self.skipped = self.dls.train.skip = self.batch
+        learn.train_iter = self.epoch*n+self.batch
+        for _ in range(self.batch): learn.pct_train += 1/(n*learn.n_epoch)   # rounded as it was
+
+    def before_batch(self): self.learn.iter += self.skipped
+
+
 # %% ../nbs/74_runs.ipynb #00dac8ba
 class RunLog(Callback):
-    "Brings the folder of a run up to date after each epoch"
+    "Brings the folder of a run up to date after each epoch, saves in between, and ends the fit when it is asked to"
     order = ProgressCallback.order+1
     def __init__(self,
-        folder:Path,  # The run's folder
-        facts:dict,   # For the header of the weights
-        monitor:str,  # The column of the log by which `best` is chosen
-        about:dict,   # What the resume file should say of the run
-        state:dict,   # The resume file, if the run goes on, or {}
+        folder:Path,   # The run's folder
+        facts:dict,    # For the header of the weights
+        monitor:str,   # The column of the log by which `best` is chosen
+        about:dict,    # What the resume file should say of the run
+        state:dict,    # The resume file, if the run goes on, or {}
+        minutes:float=15, # Between two saves within an epoch
+        stop:list=(),  # Where a signal is noted, see `put_off`
     ):
-        store_attr('facts,monitor,about,state')
+        store_attr('facts,monitor,about,minutes,stop')
         self.folder,self.rows = Path(folder),list(state.get('rows', []))
+        self.before,self.wait = state.get('seconds', 0),60*minutes   # seconds
 
     def before_fit(self):
         log = self._line if self.learn.logger is print else self.learn.logger
         self.learn.logger = lambda row: log(row) if len(row)>2 else None   # nothing for epochs that were done before
-        if not self.state: return
-        smooth = self.recorder.smooth_loss
-        smooth.count,smooth.val = self.state['smooth']
-        if self._scaler: self._scaler.load_state_dict(self.state['scaler'])
-
-    @property
-    def _scaler(self): return getattr(self.learn, 'scaler', None)
+        self.saved = time.perf_counter()
 
     def _line(self, row):
         "An epoch as a line of text, where there is no progress bar"
         shown = [f'{k} {v:.4f}' if isinstance(v, float) else f'{k} {v}' for k,v in zip(self.recorder.metric_names, row)]
         print('  '.join(shown), flush=True)
 
-    def before_train(self): self.start = time.perf_counter()
+    def before_train(self): self.start,self.before = time.perf_counter()-self.before,0
+
+    @property
+    def seconds(self): return round(time.perf_counter()-self.start, 2)
+
+    def after_batch(self):
+        if self.stop or time.perf_counter()-self.saved>=self.wait:
+            self.save_state(self.iter+1 if self.training else len(self.dls.train))
+        self._stop_if_asked()
+
+    def _stop_if_asked(self):
+        if self.stop: raise CancelFitException
 
     def after_epoch(self):
         if self.epoch<len(self.rows): return
@@ -226,24 +301,29 @@ class RunLog(Callback):
             raise InputError(f"The loss of epoch {self.epoch+1} is not a finite number: "
                              f"start again with a smaller learning rate; {self.folder} keeps epoch {self.epoch}")
         best_before = max((r[self.monitor] for r in self.rows), default=-1)
-        seconds = round(time.perf_counter()-self.start, 2)
-        self.rows.append(dict(epoch=self.epoch+1, lr=self.opt.hypers[-1]['lr'], **values, seconds=seconds))
+        self.rows.append(dict(epoch=self.epoch+1, lr=self.opt.hypers[-1]['lr'], **values, seconds=self.seconds))
         self.save('last')
         if values[self.monitor]>best_before: self.save('best')
         with atomic(self.folder/'log.csv') as f: pd.DataFrame(self.rows).to_csv(f, index=False)
-        with atomic(self.folder/'resume.pt') as f: torch.save(self.resume_state(), f)
+        self.save_state()
+        self._stop_if_asked()
 
     def save(self, name):
         row = self.rows[-1]
         save_robust(self.model, self.folder/f'{name}.safetensors', **self.facts, epoch=row['epoch'],
                     valid={k: row[k] for k in ('accuracy','robust_accuracy')})
 
-    def resume_state(self):
-        "All that the next epoch depends on"
-        opt,smooth = self.opt.state_dict(),self.recorder.smooth_loss
-        opt['hypers'] = [dict(h) for h in opt['hypers']]
-        return dict(about=self.about, model=self.model.state_dict(), opt=opt, rows=self.rows,
-                    smooth=(smooth.count, plain(smooth.val)), scaler=self._scaler.state_dict() if self._scaler else {})
+    def save_state(self,
+        batch:int=0, # Batches of the epoch at work that are done
+    ):
+        "Write the resume file; the next one is due when it's time, and that is at least fifty times what this one took"
+        start,after = time.perf_counter(),f'{len(self.rows)} epochs'
+        self.at = f'{after} and {batch} of {len(self.dls.train)} batches' if batch else after
+        state = dict(learner_state(self.learn), about=self.about, rows=self.rows, batch=batch,
+                     seconds=self.seconds if batch else 0.)
+        with atomic(self.folder/'resume.pt') as f: torch.save(state, f)
+        self.saved = time.perf_counter()
+        if self.minutes: self.wait = max(60*self.minutes, 50*(self.saved-start))
 
 
 # %% ../nbs/74_runs.ipynb #ada1f5f8
@@ -283,15 +363,32 @@ def read_state(
     parts = ('about','model','opt','rows','smooth','scaler')
     if not isinstance(state, dict) or any(k not in state for k in parts):
         raise InputError(f"{file} is of another version of this library, which can go on with it; or {again}")
-    if state['about']!=about: raise InputError(f"{file} belongs to another run: restore the right one, or {again}")
-    try: done = [r['epoch'] for r in state['rows'] if {'accuracy','robust_accuracy'} <= r.keys()]
-    except (TypeError, KeyError, AttributeError): done = []
-    if done!=list(range(1, len(done)+1)) or not 1<=len(done)<=epochs:
+    state = {**_at_end_of_epoch, **state}
+    if not _same_run(state['about'], about): raise InputError(f"{file} belongs to another run: restore the right one, or {again}")
+    done,batch = _epochs_done(state['rows']),state['batch']
+    if not (0<=done<=epochs and isinstance(batch, int) and 0<=batch):
         raise InputError(f"{file} has a log that does not fit the run: {again}")
     return state
 
+# What a file lacks that was written when a run could go on between epochs only
+_at_end_of_epoch = dict(batch=0, seconds=0., callbacks={},
+                        recorded=dict(lrs=[], losses=torch.empty(0), iters=[], values=[]))
+
+def _epochs_done(rows):
+    "The number of epochs that `rows` tell of; -1 if they are no log"
+    try: epochs = [r['epoch'] for r in rows if {'accuracy','robust_accuracy'} <= r.keys()]
+    except (TypeError, KeyError, AttributeError): return -1
+    return len(rows) if epochs==list(range(1, len(rows)+1)) else -1
+
+def _same_run(said, about):
+    "Does a resume file that says `said` belong to the run `about`? A setting that is newer than the file had its default"
+    defaults = {f.name: f.default for f in fields(Settings) if f.name in about}
+    return isinstance(said, dict) and {**defaults, **said}==about
+
 
 # %% ../nbs/74_runs.ipynb #82eafbc6
+_outward = 'data','device','save_minutes'   # settings on which the result does not depend
+
 class Run:
     "A training run in a folder: data, networks, training, going on and evaluation, each from the settings"
     def __init__(self,
@@ -389,7 +486,7 @@ class Run:
 
     def check_settings(self):
         "Raises `InputError` if the run in the folder was started with other settings"
-        moves = ('data','device') if self.objective.needs_natural else ('data','device','natural','natural_weights')
+        moves = _outward if self.objective.needs_natural else (*_outward, 'natural','natural_weights')
         stored,asked = asdict(read_settings(self.folder)),asdict(self.settings)
         differ = [f'{k} {asked[k]} (the run has {v})' for k,v in stored.items() if k not in moves and asked[k]!=v]
         if differ:
@@ -448,7 +545,7 @@ class Run:
     @property
     def about(self) -> dict:
         "What has to be the same wherever this run goes on"
-        where = ['data','device','epochs','natural_weights']
+        where = [*_outward, 'epochs','natural_weights']
         if not self.objective.needs_natural: where.append('natural')
         return dict({k:v for k,v in asdict(self.settings).items() if k not in where}, fingerprint=self.dls.fingerprint)
 
@@ -465,6 +562,7 @@ class Run:
             learn.model.load_state_dict(state['model'])
             learn.model.to(self.dls.device)
             learn.opt.load_state_dict(state['opt'])
+            if state['batch']>len(self.dls.train): raise IndexError
         except InputError: raise
         except Exception as e:   # a damaged file can fail in any way
             raise InputError(f"{file} does not fit the run ({type(e).__name__}): delete it to train from the start") from None
@@ -479,8 +577,12 @@ class Run:
                      size=list(dls.train_ds.x.shape[2:]), seed=s.seed, epochs=s.epochs, versions=versions())
         if not (self.progress and (IN_NOTEBOOK or sys.stdout.isatty())): learn.remove_cb(ProgressCallback)
         if not self.progress: learn.logger = noop
-        log = RunLog(self.folder, facts, monitor, self.about, state)
-        if done<s.epochs: learn.fit_steps(s.epochs, lr=s.lr, first=s.first, cbs=log, start_epoch=done)
+        if done==s.epochs: return
+        with put_off(signal.SIGINT, signal.SIGTERM) as stop:
+            log = RunLog(self.folder, facts, monitor, self.about, state, s.save_minutes, stop)
+            cbs = [log, SkipToBatch(done, state['batch'], state)] if state else log
+            learn.fit_steps(s.epochs, lr=s.lr, first=s.first, cbs=cbs, start_epoch=done)
+            if stop and self.progress: print(f'stopped    after {log.at}, where the run in {self.folder} goes on')
 
     def evaluate(self,
         attacks:tuple=('clean','pgd20','cw20','autoattack'), # What to evaluate, see `evaluate`
