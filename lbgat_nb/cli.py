@@ -6,22 +6,37 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/cli.html.md"""
 
 # %% ../nbs/77_cli.ipynb #75c6a4de
 from __future__ import annotations
-import itertools, shlex, sys
+import itertools, shlex, signal, sys, threading
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from fastcore.script import call_parse, store_true
 
 
 # %% auto #0
-__all__ = ['friendly_errors', 'few_threads', 'lbgat_train', 'lbgat_eval', 'lbgat_reproduce', 'lbgat_report']
+__all__ = ['Terminated', 'friendly_errors', 'few_threads', 'lbgat_train', 'lbgat_eval', 'lbgat_reproduce', 'lbgat_report']
 
 # %% ../nbs/77_cli.ipynb #b5e5e8d1
+class Terminated(KeyboardInterrupt):
+    "SIGTERM, which stops a command like Ctrl-C"
+
+@contextmanager
+def _terminated():
+    "A block in which SIGTERM raises `Terminated`"
+    def stop(number, frame): raise Terminated
+    if threading.current_thread() is not threading.main_thread():   # nobody else is allowed to
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try: yield
+    finally: signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+
 @contextmanager
 def friendly_errors(
-    how_to_go_on:str='', # What to say after Ctrl-C, where the interrupt itself says nothing
+    how_to_go_on:str='', # What to say after an interrupt that says nothing itself
 ):
-    "Turns `InputError` into one line and exit code 2, and Ctrl-C into one line and exit code 130"
-    try: yield
+    "Turns `InputError` into one line and exit code 2, Ctrl-C and SIGTERM into one line and 130 or 143"
+    try:
+        with _terminated(): yield
     except ValueError as e:
         from lbgat_nb.core import InputError
         if not isinstance(e, InputError): raise
@@ -31,7 +46,8 @@ def friendly_errors(
         if type(e).__name__!='OutOfMemoryError': raise
         message,code = 'the memory of the device is used up: choose a smaller --bs, or a smaller network', 2
     except KeyboardInterrupt as e:
-        message,code = f'interrupted. {str(e) or how_to_go_on}', 130
+        what,code = ('terminated',143) if isinstance(e, Terminated) else ('interrupted',130)
+        message = f'{what}. {str(e) or how_to_go_on}'
     else: return
     print(f'{Path(sys.argv[0]).stem}: {message}', file=sys.stderr)
     sys.exit(code)
@@ -52,9 +68,9 @@ def _run_folder(run, data):
     "The folder called `run`, or a free one, which is gone at the end if nothing was written to it; Ctrl-C says how to go on"
     folder = Path(run) if run is not None else _free_folder(data or 'digits')
     try: yield folder
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as e:
         if not (folder/'settings.json').exists(): raise
-        raise KeyboardInterrupt(f'Go on with: lbgat_train --run {shlex.quote(str(folder))} --resume') from None
+        raise type(e)(f'Go on with: lbgat_train --run {shlex.quote(str(folder))} --resume') from None
     finally:
         if run is None:
             with suppress(OSError):   # it is not empty
@@ -158,6 +174,7 @@ def lbgat_train(
     seed:int=None,      # of the split, the order of batches, the weights and all noise (default: 0)
     precision:str=None, # fp32, bf16 or fp16 (default: fp32)
     device:str=None,    # cpu, cuda, ... (default: a GPU if there is one)
+    save_minutes:float=None, # minutes after which training saves within an epoch (default: 15)
     run:str=None,       # folder of the run (default: runs/<data>-<number>)
     resume:store_true=False,      # go on with the run in the folder given by --run
     no_eval:store_true=False,     # train only

@@ -6,7 +6,7 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/core.html.md"""
 
 # %% ../nbs/60_core.ipynb #bf0c165e
 from __future__ import annotations
-import errno, hashlib, math, operator, os, random, re, shutil, threading
+import errno, hashlib, math, operator, os, random, re, shutil, signal, threading
 from contextlib import contextmanager, ExitStack
 from functools import partial
 from pathlib import Path
@@ -21,8 +21,8 @@ except ImportError: fcntl = None   # Windows
 
 # %% auto #0
 __all__ = ['InputError', 'check_images', 'check_labels', 'check_eps', 'check_seed', 'digest', 'generator', 'tensors_hash',
-           'beside', 'atomic', 'sweep', 'locked', 'network_of', 'eval_mode', 'frozen', 'random_state', 'undisturbed',
-           'check_logits', 'plain', 'as_float32']
+           'beside', 'atomic', 'sweep', 'locked', 'put_off', 'network_of', 'eval_mode', 'frozen', 'random_state',
+           'undisturbed', 'check_logits', 'plain', 'as_float32']
 
 # %% ../nbs/60_core.ipynb #3c1976e6
 class InputError(ValueError):
@@ -218,6 +218,28 @@ def locked(
         if fd is not None:
             lock.unlink(missing_ok=True)
             os.close(fd)
+
+
+# %% ../nbs/60_core.ipynb #b8af1448
+@contextmanager
+def put_off(
+    *signals, # Such as `signal.SIGTERM`
+):            # A list in which the signal is noted
+    "A signal that comes within the block is noted, and delivered at its end; the next one at once"
+    came,before = [],{}
+    def note(number, frame):
+        came.append(number)
+        for o in before: signal.signal(o, before[o])
+    if threading.current_thread() is threading.main_thread():   # nobody else is allowed to
+        before = {o: signal.getsignal(o) for o in signals}
+        before = {o: how for o,how in before.items() if how not in (None, signal.SIG_IGN)}
+    for o in before: signal.signal(o, note)
+    try: yield came
+    finally:
+        for o in before: signal.signal(o, before[o])
+    if came:
+        signal.raise_signal(came[0])
+        raise KeyboardInterrupt   # if that did not end it
 
 
 # %% ../nbs/60_core.ipynb #fe924c83
