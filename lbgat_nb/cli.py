@@ -40,7 +40,7 @@ def friendly_errors(
     except ValueError as e:
         from lbgat_nb.core import InputError
         if not isinstance(e, InputError): raise
-        message,code = str(e).rpartition('\n\t')[2], 2   # fastai puts the event's name in front
+        message,code = str(e).rpartition('\t')[2], 2   # fastai puts the event's name in front
     except OSError as e: message,code = f'{e.strerror or e}: {e.filename or ""}'.rstrip(': '), 2
     except RuntimeError as e:
         if type(e).__name__!='OutOfMemoryError': raise
