@@ -10,12 +10,14 @@ import json, logging, os, re, sys, time, warnings
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import Callable, Iterator, Sequence
 import pyautoattack
 import torch
 from fastai.data.load import DataLoader
 from fastai.learner import Learner
+from fastai.torch_core import to_detach
 from fastcore.basics import basic_repr, listify, patch
 from fastprogress.core import IN_NOTEBOOK
 from fastprogress.fastprogress import progress_bar
@@ -27,6 +29,7 @@ from .core import (
     frozen, generator, InputError, network_of, plain, random_state, tensors_hash, undisturbed)
 from .attacks import as_attack, Attack, Clean, cw20, FGSM, linf, pgd20
 from .models import prefers_channels_last
+from .processes import from_all, from_first, rank_and_world
 from .records import keep_results, read_results, record, versions
 
 # %% auto #0
@@ -220,15 +223,22 @@ def _affordable(model, x, bs, device, memory=None):
 
 def _fitting(run, bs):
     """What `run(bs)` returns, and the `bs` that fitted: half the images, and half of those, where
-    memory runs out"""
+    memory runs out in any process"""
     while True:
-        try: return run(bs),bs
-        except torch.OutOfMemoryError:
-            if bs==1:
-                raise InputError("Not even one image fits into the memory of the device: use a "
-                                 "smaller model, or the CPU") from None
+        try: result,fits = run(bs),True
+        except torch.OutOfMemoryError: fits = False
+        if all(from_all(fits)): return result,bs
+        if bs==1:
+            raise InputError("Not even one image fits into the memory of the device: use a "
+                             "smaller model, or the CPU")
         bs //= 2
         torch.cuda.empty_cache()
+
+def _in_turn(parts):
+    "Results of whole batches, which the processes took in turn, in the order of the batches"
+    if rank_and_world()[1]==1: return parts
+    rounds = zip_longest(*from_all(to_detach(parts, gather=False)))
+    return [o for results in rounds for o in results if o is not None]
 
 # %% ../nbs/11_evaluation.ipynb #1d133a0a
 @dataclass(frozen=True)
@@ -274,15 +284,18 @@ class Question:
 
     def bar(self, items, name):
         "`items` with a progress bar, where there is a notebook or a terminal to draw it in"
-        if not self.progress or not (IN_NOTEBOOK or sys.stdout.isatty()): return items
+        shown = self.progress and rank_and_world()[0]==0
+        if not shown or not (IN_NOTEBOOK or sys.stdout.isatty()): return items
         bar = progress_bar(items, leave=False)
         bar.comment = name
         return bar
 
     def batches(self, device, bs, name=''):
-        """Images, labels and a generator for each `bs` images; their random numbers, the global
-        ones too, depend on seed and place alone"""
-        for i,(x,y) in enumerate(self.bar(list(zip(self.x.split(bs), self.y.split(bs))), name)):
+        """Images, labels and a generator for each `bs` images that are this process's turn; their
+        random numbers, the global ones too, depend on seed and place alone"""
+        rank,world = rank_and_world()
+        batches = list(enumerate(zip(self.x.split(bs), self.y.split(bs))))[rank::world]
+        for i,(x,y) in self.bar(batches, name):
             gen = generator(self.seed, 'attack', i, device=device)
             torch.manual_seed(gen.initial_seed())
             yield x.to(device), y.to(device), gen
@@ -292,9 +305,11 @@ class Question:
         run:Callable,    # `run(x, y, gen)`, for a batch
         name:str='',     # What the progress bar says
     ) -> tuple[list,int]: # What `run` returned for each batch, and how many images fitted at once
-        "`run` for all images"
-        def all_of_them(bs): return [run(*o) for o in self.batches(subject.device, bs, name)]
-        return _fitting(all_of_them, _affordable(subject.model, self.x, self.bs, subject.device))
+        "`run` for all images; several processes take the batches in turn, and all get the whole"
+        def my_turn(bs): return [run(*o) for o in self.batches(subject.device, bs, name)]
+        bs = min(from_all(_affordable(subject.model, self.x, self.bs, subject.device)))
+        results,bs = _fitting(my_turn, bs)
+        return _in_turn(results),bs
 
     def settings(self, attack, bs):
         "What a record says about `attack`, when `bs` images at once fitted into memory"
@@ -309,7 +324,15 @@ class Question:
 
     def kept(self):
         "The records in the folder, by their keys"
-        return {r['key']: r for r in read_results(self.folder)} if self.folder else {}
+        if not self.folder: return {}
+        return {r['key']: r for r in from_first(lambda: read_results(self.folder))}
+
+    def keep(self, records):
+        "Add `records` to those in the folder, if there is one; of several processes the first does"
+        def write():
+            if self.folder: keep_results(self.folder, records)
+            return records
+        return from_first(write)
 
 # %% ../nbs/11_evaluation.ipynb #c35ca034
 def is_right(
@@ -475,13 +498,14 @@ class AutoAttack(Attack):
                       subject.device)
         key = q.key(self, 'worst case', subject)[:16]
         file = Path(q.folder)/f'autoattack-{key}.json' if q.folder else None
-        so_far = _Progress.load(file) or self._start(subject, q, names)
+        so_far = from_first(lambda: _Progress.load(file)) or self._start(subject, q, names)
+        first = rank_and_world()[0]==0
         with _listening(so_far.warnings):
             for _ in self._batches(aa, names, so_far, subject, q):
-                if file: so_far.save(file)
+                if file and first: so_far.save(file)
             facts = self._facts(aa, names, so_far, q)
         for message in facts['warnings']: warnings.warn(f'AutoAttack: {message}', stacklevel=2)
-        if file: file.unlink(missing_ok=True)
+        if file and first: file.unlink(missing_ok=True)
         return {'worst case': torch.tensor(so_far.fell)==len(names)}, facts
 
     def _start(self, subject, q, names):
@@ -493,21 +517,25 @@ class AutoAttack(Attack):
         return so_far
 
     def _batches(self, aa, names, so_far, subject, q):
-        "Run the attacks from where they are; yields after each batch, with `so_far` moved on"
+        """Run the attacks from where they are; yields after each batch, or one in each process,
+        with `so_far` moved on"""
+        rank,world = rank_and_world()
         for k in q.bar(range(so_far.attack, len(names)), self.name):
             aa.attacks_to_run = [names[k]]
             todo = torch.tensor([i for i,o in enumerate(so_far.fell) if o>=k], dtype=torch.long)
             def batch(bs):
-                i = todo[so_far.done:][:bs]
-                torch.manual_seed(generator(q.seed, 'AutoAttack', k, so_far.done).initial_seed())
+                place = so_far.done + rank*bs
+                i = todo[place:][:bs]
+                if not len(i): return []   # nothing is left for this process
+                torch.manual_seed(generator(q.seed, 'AutoAttack', k, place).initial_seed())
                 x,y = q.x[i].to(subject.device),q.y[i].to(subject.device)
                 _,pred = aa.run_standard_evaluation(x, y, batch_size=bs)
-                return i[pred.cpu()!=q.y[i]], len(i)
+                return i[pred.cpu()!=q.y[i]].tolist()
             while so_far.done < len(todo):
                 start = time.perf_counter()
-                (fooled,n),so_far.bs = _fitting(batch, so_far.bs)
-                for i in fooled.tolist(): so_far.fell[i] = k
-                so_far.done += n
+                fooled,so_far.bs = _fitting(batch, so_far.bs)
+                for i in sum(from_all(fooled), []): so_far.fell[i] = k
+                so_far.done = min(so_far.done + world*so_far.bs, len(todo))
                 so_far.seconds += time.perf_counter()-start
                 yield
             so_far.attack,so_far.done = k+1,0
@@ -516,6 +544,8 @@ class AutoAttack(Attack):
         """What a record says beside the flags; the check for a Square that found more than
         gradients did is the authors'"""
         fell = so_far.fell
+        for heard in from_all(so_far.warnings):
+            for kind,message in heard.items(): so_far.warnings.setdefault(kind, message)
         breakdown = {name: sum(o>=k for o in fell) for k,name in enumerate(['clean', *names])}
         checks.check_square_sr({name: k/len(fell) for name,k in breakdown.items()},
                                logger=aa.logger)
@@ -600,8 +630,7 @@ def _records(subject, attack, ways, q, title):
         facts.update(data=dict(q.data, evaluated=q.evaluated), **subject.about)
         new = [record(attack.name, way, right[way], attack.eps, title, **facts, key=k) for way,
                k in keys.items()]
-    if q.folder: keep_results(q.folder, new)
-    return new
+    return q.keep(new)
 
 # %% ../nbs/11_evaluation.ipynb #8928dcb1
 def evaluate(
@@ -637,6 +666,8 @@ def evaluate(
     q.kept()   # a damaged file is found out now
     with at_rest(network) as device:
         subject = check_model(network, q.x, q.y, device)
+        if any(o!=subject.about['weights'] for o in from_all(subject.about['weights'])):
+            raise InputError("The processes were given different models: give all of them the same")
         for attack,*_ in jobs: attack.suits(subject)
         return [r for attack,ways,some in jobs
                 for r in _records(subject, attack, ways, some, title)]

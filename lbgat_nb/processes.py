@@ -6,6 +6,7 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/several_gpus.html.md"""
 
 # %% ../nbs/23_several_gpus.ipynb #490b56cd
 from __future__ import annotations
+import atexit, sys
 from contextlib import contextmanager, ExitStack
 from typing import Callable
 import torch
@@ -21,8 +22,8 @@ try: from fastai.distributed import DistributedDL, DistributedTrainer
 except (ImportError, NameError): DistributedDL = DistributedTrainer = object  # no accelerate
 
 # %% auto #0
-__all__ = ['rank_and_world', 'from_all', 'from_first', 'join_processes', 'same_weights', 'average_norms', 'synced_norms',
-           'EvenDL', 'PairTrainer', 'on_every_process']
+__all__ = ['rank_and_world', 'from_all', 'from_first', 'join_processes', 'leave_processes', 'same_weights', 'average_norms',
+           'synced_norms', 'EvenDL', 'PairTrainer', 'on_every_process']
 
 # %% ../nbs/23_several_gpus.ipynb #9a9db5df
 def rank_and_world() -> tuple[int,int]:
@@ -64,7 +65,12 @@ def join_processes(
         if DistributedTrainer is object: raise InputError(_missing)
         from accelerate import PartialState
         PartialState(cpu=not torch.cuda.is_available() or torch.device(device or 'cuda').type=='cpu')
+        atexit.register(leave_processes)
     return rank_and_world()
+
+def leave_processes():
+    "Part from the others; at the end of a script that ran into no error this happens by itself"
+    if rank_and_world()[1]>1 and not hasattr(sys, 'last_value'): dist.destroy_process_group()
 
 if DistributedTrainer is object:
     @patch
@@ -159,6 +165,7 @@ class PairTrainer(DistributedTrainer):
 
     def _wrap(self):
         from accelerate import DistributedDataParallelKwargs
+        atexit.register(leave_processes)
         a,pair,dl = self.accelerator,self.pair,self.learn.dls.train
         if isinstance(dl, TensorDL):
             dl.share(self.rank, self.world, a.split_batches)

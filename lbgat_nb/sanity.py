@@ -15,6 +15,7 @@ from pyautoattack.square import SquareAttack
 from torch import nn
 from .core import atomic, check_eps, InputError, network_of, plain
 from .attacks import Attack, FGSM, PGD, pgd20, project, uniform_start
+from .processes import rank_and_world
 from .records import sign_test, WholeTable, wilson
 from .evaluate import at_rest, evaluate, is_right, Question
 from .transfer import BlackBox
@@ -139,7 +140,7 @@ def sanity(
               _not_stronger('noise', 'an attack is stronger than chance', corners, pgd100)]
     checks += [_not_stronger('black box', 'who sees less is not stronger', r, pgd100)
                for r in black_box]
-    if folder:
+    if folder and rank_and_world()[0]==0:
         with atomic(folder/'checks.json') as f:
             f.write_text(json.dumps(checks, indent=1, ensure_ascii=False)+'\n', encoding='utf-8')
     _warn(checks)

@@ -20,7 +20,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from .core import atomic, check_eps, InputError, network_of
 from .attacks import as_attack, Attack
-from .records import keep_results, record, WholeTable
+from .processes import from_first, rank_and_world
+from .records import record, WholeTable
 from .evaluate import at_rest, check_model, is_right, named_attack, Question, weights_hash
 
 # %% auto #0
@@ -44,10 +45,10 @@ def _read_examples(file, attack, x):
 
 def _examples(file, attack, x, make):
     "The examples in `file`, or those that `make()` makes, which are kept there"
-    x_adv = _read_examples(file, attack, x)
+    x_adv = from_first(lambda: _read_examples(file, attack, x))
     if x_adv is not None: return x_adv
     x_adv = make()
-    if file:
+    if file and rank_and_world()[0]==0:
         with atomic(file) as f: save_file({'x_adv': x_adv}, f)
     return x_adv
 
@@ -118,8 +119,7 @@ def _row(q, attack, title, source, targets):
             r = record(name, 'final iterate', right, attack.eps, target, **facts, **subject.about,
                        key=key,
                        seconds=round(time.perf_counter()-start, 3))
-        if q.folder: keep_results(q.folder, [r])
-        records.append(r)
+        records += q.keep([r])
     return records
 
 # %% ../nbs/71_transfer.ipynb #6a3e6aab
