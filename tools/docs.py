@@ -6,7 +6,7 @@ _quarto.yml says, and KaTeX comes from npm. Then every link within the site is f
 page searched for what a browser would load from the network and for what a reader would stumble
 over. Look at the result with `python -m http.server --directory _docs`.
 """
-import argparse, re, shutil, subprocess, sys, tarfile, tempfile
+import argparse, ast, builtins, re, shutil, subprocess, sys, tarfile, tempfile, warnings
 from collections import defaultdict
 from html.parser import HTMLParser
 from pathlib import Path
@@ -16,8 +16,10 @@ ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT/'_docs'
 sys.path.insert(0, str(ROOT))    # where nbdev finds tools.showdoc, which pyproject.toml names
 
+from fastcore.nbio import read_nb             # noqa: E402
 from nbdev.serve import proc_nbs              # noqa: E402
 from smalldocs import config, layout, site    # noqa: E402
+from tools.showdoc import brings, is_shown    # noqa: E402
 
 
 class Site(site.Site):
@@ -59,12 +61,39 @@ def add_katex(version: str, folder: Path):
             shutil.copy(file, to)
 
 
+PARAMETERS = 'natural', 'generator'
+
+
 def make_local(address: str):
-    "Make links to the site's own `address` relative."
+    """Make links to the site's own `address` relative. Names that are mostly those of `PARAMETERS`
+    are no links to the functions of the same names."""
+    names = '|'.join(PARAMETERS)
     for file in SITE.rglob('*.html'):
         text = file.read_text(encoding='utf-8')
+        text = re.sub(rf'<a [^>]*>(<code>({names})</code>)</a>', r'\1', text)
         text = re.sub(rf'(<a [^>]*href="){address}/?', r'\1', text)
         file.write_text(text, encoding='utf-8')
+
+
+def bound(tree: ast.AST) -> set[str]:
+    "The names that a cell gives a meaning to, those in its functions and loops included."
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load): names.add(node.id)
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)): names.add(node.name)
+        elif isinstance(node, ast.arg): names.add(node.arg)
+        elif isinstance(node, ast.ExceptHandler): names.add(node.name)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)): names |= brings(node)
+    return names
+
+
+def without_import(notebook: Path) -> list[str]:
+    "The names that the code on a page uses and nothing on the page imports or defines."
+    cells = filter(is_shown, read_nb(notebook).cells)
+    trees = [tree for cell in cells for tree in cell.parsed_() or []]
+    known = set(dir(builtins)).union({'__file__'}, *map(bound, trees))
+    used = {node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    return sorted(used - known)
 
 
 class Page(HTMLParser):
@@ -134,6 +163,9 @@ def problems() -> dict[str, set[str]]:
         for address in page.links: follow(file, address, loaded=False)
         for address in page.loads: follow(file, address, loaded=True)
         for what in stumbles(page): found[what].add(file.name)
+    for file in sorted((ROOT/'_proc').glob('*.ipynb')):
+        if names := without_import(file):
+            found[f'the code uses what the page does not import: {", ".join(names)}'].add(file.name)
     for file in SITE.rglob('*.css'):
         text = file.read_text(encoding='utf-8')
         for address in re.findall(r"""url\(['"]?([^'")]*)""", text):
@@ -147,6 +179,7 @@ if __name__ == '__main__':
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.parse_args()
+    warnings.filterwarnings('ignore', category=FutureWarning)    # torch about itself
     pages, wrong = build(), problems()
     for what, files in wrong.items(): print(f'{what}: {", ".join(sorted(files))}')
     if not wrong:

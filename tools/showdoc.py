@@ -3,16 +3,20 @@
 pyproject.toml names these classes to nbdev, in place of its own: `renderer`, and `doc_procs` for
 what `skip_procs` leaves out. The pages show the library as it was exported; no notebook is run.
 """
-import ast, inspect, re
+import argparse, ast, html, inspect, re
+from configparser import ConfigParser
 from functools import partial
 from inspect import Parameter
-from textwrap import dedent
+from itertools import takewhile
+from pathlib import Path
+from textwrap import dedent, fill
 
 from fastcore.docments import docments
 from fastcore.nbio import mk_cell
+from fastcore.script import anno_parser
 from nbdev.config import get_config
 from nbdev.process import Processor
-from nbdev.processors import exec_show_docs
+from nbdev.processors import add_links, exec_show_docs
 from nbdev.showdoc import BasicMarkdownRenderer
 
 STARS = {Parameter.VAR_POSITIONAL: '*', Parameter.VAR_KEYWORD: '**'}
@@ -32,10 +36,13 @@ def passed_up(init) -> tuple[int, set[str]]:
 def base_of(cls): return next(filter(defines_init, cls.__mro__[1:]))
 
 
+def is_ours(cls, base) -> bool: return base.__module__.split('.')[0] == cls.__module__.split('.')[0]
+
+
 def inherited(cls) -> dict:
     "The parameters of its base class, one of this library's, that `cls` leaves to **kwargs."
     base = base_of(cls)
-    if base.__module__.split('.')[0] != cls.__module__.split('.')[0]: return {}
+    if not is_ours(cls, base): return {}
     places, names = passed_up(cls.__init__)
     taken = [*parameters(base).items()][places:]
     return {name: p for name, p in taken if name not in names}
@@ -43,11 +50,11 @@ def inherited(cls) -> dict:
 
 def parameters(sym) -> dict:
     "The parameters of a function or class, **kwargs spelled out where a base class tells them."
+    if inspect.isclass(sym) and not defines_init(sym) and not is_ours(sym, base_of(sym)): return {}
     own = {name: p for name, p in docments(sym, full=True, args_kwargs=True).items()
            if name not in ('self', 'return')}
     kwargs = next((name for name, p in own.items() if p.kind == Parameter.VAR_KEYWORD), None)
     if not kwargs or not inspect.isclass(sym): return own
-    if not defines_init(sym) and base_of(sym).__module__ == 'builtins': return {}
     more = inherited(sym) if defines_init(sym) else {}
     if more: del own[kwargs]
     elif not own[kwargs].docment: own[kwargs].docment = f'As for `{base_of(sym).__name__}`'
@@ -73,11 +80,51 @@ def type_name(annotation) -> str:
 
 def escaped(text: str) -> str:
     "`text` as a cell of a Markdown table, in which `<` outside of code begins no tag."
-    text = re.sub('(`[^`]*`)|<', lambda part: part[1] or '&lt;', text)
+    text = re.sub('(`[^`]*`|</?code>)|<', lambda part: part[1] or '&lt;', text)
     return text.replace('|', r'\|').replace('\n', ' ')
 
 
 def code(text: str) -> str: return f'`{text}`' if text else ''
+
+
+def name_of(text: str) -> str:
+    "`text` as code that is no link, even where something of the library has the same name."
+    return f'<code>{html.escape(text)}</code>' if text else ''
+
+
+def is_command(sym) -> bool:
+    "Is `sym` a command of the shell?"
+    settings = ConfigParser(delimiters=['='])
+    settings.read(get_config().config_path/'settings.ini', encoding='utf-8')
+    calls = settings['DEFAULT']['console_scripts'].split()
+    return f'{sym.__module__}:{getattr(sym, "__name__", "")}' in calls
+
+
+def options(command) -> list[argparse.Action]:
+    "What a command of the shell takes, as its --help has it."
+    return [o for o in anno_parser(command)._actions if o.dest not in ('help', 'pdb', 'xtra')]
+
+
+def typed(option: argparse.Action) -> str:
+    "An option as one types it."
+    if not option.option_strings: return option.dest.upper()
+    value = '' if option.nargs == 0 else f' {getattr(option.type, "__name__", "value").upper()}'
+    return option.option_strings[-1] + value.replace('STR', 'TEXT')
+
+
+def help_of(option: argparse.Action) -> str:
+    "What --help says about an option; the options that it names are code, with their two hyphens."
+    text = option.help.removesuffix(' (default: False)').replace(' ...', ' …')
+    return re.sub(r'(?<![\w`-])--[a-z][\w-]*(?: FOLDER)?', r'`\g<0>`', text)
+
+
+def usage(name: str, command) -> str:
+    "How to call a command, and what each of its options does."
+    needed = [typed(o) for o in options(command) if not o.option_strings]
+    rows = [row('Option', ''), row(*['---']*2)]
+    rows += [row(name_of(typed(o)), help_of(o)) for o in options(command)]
+    line = ' '.join([name, *needed, '[options]'])
+    return f'```bash\n{line}\n```\n\n' + '\n'.join(rows)
 
 
 def row(*cells: str) -> str: return '| ' + ' | '.join(map(escaped, cells)) + ' |'
@@ -90,8 +137,8 @@ def table(sym) -> str:
     rows = [row('', 'Type', 'Default', 'Details'), row(*['---']*4)]
     for name, p in taken.items():
         default = '' if p.default is Parameter.empty else value(p.default)
-        rows.append(row(code(STARS.get(p.kind, '') + name), code(type_name(p.anno)), code(default),
-                        p.docment or ''))
+        rows.append(row(name_of(STARS.get(p.kind, '') + name), code(type_name(p.anno)),
+                        name_of(default), p.docment or ''))
     back = docments(sym, full=True).get('return')
     if back and not inspect.isclass(sym) and (back.docment or back.anno is not Parameter.empty):
         rows.append(row('**Returns**', code(type_name(back.anno)), '', back.docment or ''))
@@ -103,7 +150,8 @@ class ParameterTable(BasicMarkdownRenderer):
     class's methods as places to link to."""
     def _repr_markdown_(self):
         text, signature = super()._repr_markdown_(), f'```python\n{self.dm}\n```'
-        rows, is_class = table(self.sym), inspect.isclass(self.sym)
+        is_class, command = inspect.isclass(self.sym), is_command(self.sym)
+        rows = usage(self.nm, self.sym) if command else table(self.sym)
         text = text.replace('#LNone', f'#L{inspect.getsourcelines(self.sym)[1]}')
         if rows: text = text.replace(f'{signature}\n\n', '').replace(signature, '')
         elif is_class: text = text.replace(signature, f'```python\nclass {self.title()}\n```')
@@ -151,19 +199,134 @@ class ShowLibrary(exec_show_docs):
         if cell.cell_type == 'code' and 'show_doc(' in cell.source: super().__call__(cell)
 
 
+def imports(cell) -> list[ast.stmt]:
+    "What `cell` imports, outside of functions."
+    kinds = ast.Import, ast.ImportFrom
+    return [line for line in cell.parsed_() or [] if isinstance(line, kinds)]
+
+
+def names_in(cells) -> set[str]:
+    "The names that Python cells use."
+    trees = [tree for cell in cells for tree in cell.parsed_() or []]
+    return {node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
+def defines(cell) -> set[str]:
+    "The names to which `cell` gives a meaning, those that it imports aside."
+    names = set()
+    for line in cell.parsed_() or []:
+        if isinstance(line, (ast.FunctionDef, ast.ClassDef)): names.add(line.name)
+        elif isinstance(line, ast.Assign):
+            names |= {o.id for o in ast.walk(line) if isinstance(o, ast.Name)
+                      and isinstance(o.ctx, ast.Store)}
+    return names
+
+
+def is_shown(cell) -> bool:
+    "Does the page show the code of `cell`?"
+    if cell.cell_type != 'code' or 'hide' in cell.directives: return False
+    return not re.search(r'^#\|\s*(echo|include):\s*false', cell.source, re.M)
+
+
+def names_of(line, name: ast.alias) -> set[str]:
+    "What `name` in an import line brings."
+    if name.name != '*': return {(name.asname or name.name).split('.')[0]}
+    space = {}
+    exec(ast.unparse(line), space)
+    return space.keys() - {'__builtins__'}
+
+
+def brings(line) -> set[str]: return set().union(*(names_of(line, o) for o in line.names))
+
+
+def needed(line, used: set[str]) -> str:
+    "The import `line` with those names alone that are `used`; nothing where none is."
+    if getattr(line, 'module', '') == '__future__': return ''
+    names = [o for o in line.names if names_of(line, o) & used]
+    if not names: return ''
+    start = f'from {line.module} import ' if isinstance(line, ast.ImportFrom) else 'import '
+    text = ', '.join(map(ast.unparse, names))
+    if len(start + text) <= 96: return start + text
+    return f'{start}(\n{fill(text, 96, initial_indent="    ", subsequent_indent="    ")})'
+
+
+def is_reference(nb) -> bool:
+    "Is `nb` a page to look things up on? From 60 on, by its number."
+    number = re.match(r'\d+', Path(nb.path_).name)
+    return bool(number) and int(number[0]) >= 60
+
+
+def fold(cell, summary: str):
+    "Show the first line of `cell` only, unless it says otherwise; a click shows the rest."
+    if 'code-fold' not in cell.source:
+        cell.source = f'#| code-fold: true\n#| code-summary: "{summary}"\n{cell.source}'
+
+
+def unhide(cell):
+    "Show `cell` after all, folded: what the page shows needs it."
+    cell.source = re.sub(r'^#\|\s*hide.*\n', '', cell.source, flags=re.M)
+    fold(cell, 'Preparation')
+
+
+def calls(line) -> str:
+    "The function that a statement calls, alone or in a loop."
+    if isinstance(line, (ast.For, ast.With)) and len(line.body) == 1: return calls(line.body[0])
+    named = isinstance(line, ast.Expr) and isinstance(line.value, ast.Call)
+    return ast.unparse(line.value.func) if named else ''
+
+
+def tests_of_errors(cell) -> bool:
+    "Does `cell` do nothing but look at what is refused, in more than a few lines?"
+    lines = cell.parsed_() or []
+    return cell.source.count('\n') > 3 and all(calls(line) == 'test_fail' for line in lines)
+
+
 class ShowCode(Processor):
     """Keep the code of exported cells, each below the docs of what it defines, where nbdev would
-    leave it out and turn the order of the docs round; and begin with how to import it."""
+    leave it out and turn the order of the docs round; and begin with everything that is imported.
+    Fold what a reader may pass over: tests of error messages and, on the pages of reference, the
+    code below a table that says how to use it."""
     def begin(self):
         ordered, docs = [], []
         for cell in reversed(self.nb.cells):
             if hasattr(cell, 'has_sd'): docs.append(cell)
             else: ordered, docs = [*ordered, cell, *reversed(docs)], []
         self.nb.cells[:] = reversed(ordered)
-        package = get_config().lib_name.replace('-', '_')
-        imports = '\n'.join(f'from {package}.{module} import *' for module in modules(self.nb))
-        if imports: self.nb.cells.insert(2, mk_cell(imports))
+        self.imports, self.shown = [], names_in(filter(is_shown, self.nb.cells))
 
     def cell(self, cell):
-        hidden = exported(cell) and only_imports(cell) or 'default_exp' in cell.directives_
-        if hidden: del cell['source']
+        if cell.cell_type != 'code' or hasattr(cell, 'has_sd'): return
+        hidden = {'hide', 'default_exp'} & cell.directives_.keys()
+        if not hidden and not exported(cell):
+            if tests_of_errors(cell): fold(cell, 'Tests of error messages')
+        elif hidden or only_imports(cell):
+            self.imports += imports(cell)
+            if defines(cell) & self.shown: unhide(cell)
+            else: del cell['source']
+        elif is_reference(self.nb): fold(cell, 'Code')
+
+    def end(self):
+        "Write what is imported unseen into the first cell that imports, or one of its own."
+        package = get_config().lib_name.replace('-', '_')
+        cells = [o for o in self.nb.cells if o.get('source')]
+        start = takewhile(lambda o: o.cell_type == 'code' or '\n## ' not in f'\n{o.source}', cells)
+        first = next((o for o in start if o.cell_type == 'code' and o.parsed_()
+                      and only_imports(o)), None)
+        used = names_in(filter(is_shown, cells))
+        if first: used -= {o for line in imports(first) for o in brings(line)}
+        lines = [needed(line, used) for line in self.imports]
+        lines += [f'from {package}.{module} import *' for module in modules(self.nb)]
+        text = '\n'.join(dict.fromkeys(filter(None, lines)))
+        if first: first.source += f'\n{text}' if text else ''
+        elif text: self.nb.cells.insert(2, mk_cell(text))
+
+
+class AddLinks(Processor):
+    "nbdev's links from a name to its docs, but within the text of a link."
+    def cell(self, cell):
+        links, source = [], cell.source
+        if cell.cell_type == 'markdown':
+            cell.source = re.sub(r'\[[^\]\n]*`[^\]\n]*\]\([^)\n]*\)',
+                                 lambda o: links.append(o[0]) or f'\0{len(links)-1}\0', source)
+        add_links(cell)
+        cell.source = re.sub('\0(\\d+)\0', lambda o: links[int(o[1])], cell.source)
