@@ -583,7 +583,7 @@ def named_attack(
     return attack
 
 def ways_to_count(
-    attack:Attack,
+    attack:Attack, # The attack whose examples are counted
     # Those that are asked for, for attacks that can be counted in several ways
     metrics:Sequence[str],
 ) -> Sequence[str]:
