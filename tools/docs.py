@@ -6,7 +6,7 @@ _quarto.yml says, and KaTeX comes from npm. Then every link within the site is f
 page searched for what a browser would load from the network and for what a reader would stumble
 over. Look at the result with `python -m http.server --directory _docs`.
 """
-import argparse, ast, builtins, re, shutil, subprocess, sys, tarfile, tempfile, warnings
+import argparse, ast, builtins, json, re, shutil, subprocess, sys, tarfile, tempfile, warnings
 from collections import defaultdict
 from html.parser import HTMLParser
 from pathlib import Path
@@ -16,19 +16,100 @@ ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT/'_docs'
 sys.path.insert(0, str(ROOT))    # where nbdev finds tools.showdoc, which pyproject.toml names
 
-from fastcore.nbio import read_nb             # noqa: E402
+from fastcore.nbio import mk_cell, read_nb, write_nb    # noqa: E402
 from nbdev.serve import proc_nbs              # noqa: E402
 from smalldocs import config, layout, site    # noqa: E402
-from tools.showdoc import brings, is_shown    # noqa: E402
+from tools.showdoc import brings, is_shown, plain       # noqa: E402
+
+
+# What people type who look for a page, besides the words of its title.
+KEYWORDS = {
+    'index': 'install pip requirements', 'runs': 'resume interrupt continue',
+    'several_gpus': 'multi-GPU multi-node distributed DDP torchrun',
+    'your_own_method': 'own loss own attack custom objective', 'weights': 'checkpoint load save',
+    'published_weights': 'authors checkpoint pretrained', 'cli': 'command line options',
+    'evaluation': 'AutoAttack robust accuracy measure'}
+HOSTED = 'https://colab.research.google.com/github/lbgat-nb/lbgat-nb/blob/gh-pages/colab'
+INSTALL = """\
+# Colab: this repository and what it needs, in two minutes
+!git clone --quiet --depth 1 {repository}
+%cd {name}/nbs
+%pip install --quiet '..{extras}'
+"""
+
+
+def to_run(page) -> bool:
+    "Is the page one to be run by its reader: the method or a how-to?"
+    number = re.match(r'\d+', page.src.name)
+    return bool(number) and int(number[0]) < 40
 
 
 class Site(site.Site):
     "smalldocs, for the sources that nbdev writes."
     def read(self, src):
-        "A page, under the name that nbdev's links give it."
+        "A page, under the name that nbdev's links give it, with links to the notebook it is."
         page = super().read(src)
         page.out = page.out.with_name(page.front.get('output-file', page.out.name))
+        page.body = f'{self.links(page)}\n\n{page.body}'
         return page
+
+    def links(self, page) -> str:
+        "Where one can run, read and change the source of a page."
+        web = self.project.website
+        path = f'{web["repo-branch"]}/{web["repo-subdir"]}/{page.src}'
+        links = [('pencil', 'Edit this page', f'{web["repo-url"]}/edit/{path}')]
+        if page.src.suffix == '.ipynb':
+            links.insert(0, ('journal-code', 'The notebook', f'{web["repo-url"]}/blob/{path}'))
+        if to_run(page):
+            links.insert(0, ('play-circle', 'Open in Colab', f'{HOSTED}/{page.src.name}'))
+        html = ''.join(f'<a href="{to}"><i class="bi bi-{icon}" aria-hidden="true"></i> {text}</a>'
+                       for icon, text, to in links)
+        return f'```{{=html}}\n<div class="page-links">{html}</div>\n```'
+
+    def render_page(self, page):
+        "Formulas in the table of contents are letters: nothing sets them there."
+        super().render_page(page)
+        for heading in page.env.get('headings', []): heading['text'] = plain(heading['text'])
+
+    def write_search(self):
+        "The index of the search, in letters, too, and with the words of `KEYWORDS`."
+        super().write_search()
+        file = self.out/'search.json'
+        entries = json.loads(file.read_text(encoding='utf-8'))
+        for entry in entries:
+            entry['keywords'] = KEYWORDS.get(entry['href'].split('.')[0], '')
+            for name in ('title', 'section', 'text'): entry[name] = plain(entry[name])
+        file.write_text(json.dumps(entries, ensure_ascii=False), encoding='utf-8')
+        shutil.copy(ROOT/'tools'/'search.js', self.out/'site_libs'/'fuse'/'fuse.min.js')
+
+    def write_colab(self):
+        "Copies of the notebooks to run, which begin with getting what they need."
+        folder = self.out/'colab'
+        folder.mkdir()
+        extras = {'timm': 'timm', 'onnx': 'onnx', 'accelerate': 'distributed'}
+        for page in filter(to_run, self.pages.values()):
+            notebook = read_nb(ROOT/'nbs'/page.src.name)
+            used = ','.join(extra for package, extra in extras.items()
+                            if any(package in cell.source for cell in notebook.cells))
+            repository = self.project.website['repo-url']
+            cell = INSTALL.format(repository=repository, name=repository.split('/')[-1],
+                                  extras=f'[{used}]' if used else '')
+            notebook.cells.insert(0, mk_cell(cell))
+            write_nb(notebook, folder/page.src.name)
+
+
+class Layout(layout.Layout):
+    "Pages that end with what to read next, and what that is about."
+    def page_navigation(self):
+        order = self.nav.order(self.page)
+        after = order[order.index(self.page) + 1:] if self.page in order else []
+        about = after and after[0].front.get('description')
+        parts = super().page_navigation()
+        if not about or not parts: return parts
+        text = layout.inline_md(str(about), self.site, after[0])
+        line = f'<span class="read-next">{text}</span>'
+        return [layout.Safe(layout.to_xml(parts[0], indent=False).replace(
+            '</a></div></nav>', f'</a>{line}</div></nav>'))]
 
 
 def build() -> Site:
@@ -38,8 +119,9 @@ def build() -> Site:
     pages = Site(config.load(sources), quiet=True)
     pages.out = SITE
     version = re.search(r'katex@([\d.]+)', layout.KATEX)[1]
-    layout.KATEX = 'site_libs/katex'
+    layout.KATEX, layout.Layout = 'site_libs/katex', Layout
     pages.build()
+    pages.write_colab()
     add_katex(version, SITE/'site_libs'/'katex')
     make_local(pages.project.website['site-url'].rstrip('/'))
     return pages
@@ -73,6 +155,9 @@ def make_local(address: str):
         text = re.sub(rf'<a [^>]*>(<code>({names})</code>)</a>', r'\1', text)
         text = re.sub(rf'(<a [^>]*href="){address}/?', r'\1', text)
         file.write_text(text, encoding='utf-8')
+    for file in SITE.rglob('*.css'):    # a theme's fonts come from another host
+        text = file.read_text(encoding='utf-8')
+        file.write_text(re.sub(r'@import url\(https?:[^)]*\);', '', text), encoding='utf-8')
 
 
 def bound(tree: ast.AST) -> set[str]:
@@ -105,6 +190,7 @@ class Page(HTMLParser):
         super().__init__()
         self.ids, self.links, self.loads = set(), [], []
         self.text, self.code, self.unexplained = '', '', []
+        self.silent = False    # is there an image without alternative text?
         self.within = ''    # the block of code that is open, if one is
         self.feed(html := file.read_text(encoding='utf-8'))
         for table in re.findall(r'<div class="parameters">.*?</table>', html, re.S):
@@ -119,6 +205,7 @@ class Page(HTMLParser):
         if tag == 'a': self.links += [attrs['href']] if 'href' in attrs else []
         else: self.loads += [attrs[name] for name in ('src', 'href', 'data') if name in attrs]
         if tag == 'pre': self.within = attrs.get('class', 'text')
+        if tag == 'img' and 'alt' not in attrs: self.silent = True
         self.loads += self.IMPORT.findall(attrs.get('style', ''))
 
     def handle_endtag(self, tag):
@@ -135,6 +222,7 @@ def stumbles(page: Page) -> list[str]:
     found = [f'the text calls a page by its file, {name}; make it a link'
              for name in re.findall(r'(?<![\w/])\d\d[a-z]?_[a-z]\w+', page.text)]
     found += [f'no comment says what the parameter {name} is' for name in page.unexplained]
+    found += ['an image has no alternative text'] if page.silent else []
     if page.code and not re.search(r'(from|import) lbgat_nb', page.code):
         found.append('the page shows code, but no line that imports the library')
     return found

@@ -20,7 +20,6 @@ records
 averages
 awp
 methods
-successors
 separate_bn
 lbgat
 bgat

@@ -3,7 +3,7 @@
 pyproject.toml names these classes to nbdev, in place of its own: `renderer`, and `doc_procs` for
 what `skip_procs` leaves out. The pages show the library as it was exported; no notebook is run.
 """
-import argparse, ast, html, inspect, re
+import argparse, ast, html, inspect, json, re
 from configparser import ConfigParser
 from functools import partial
 from inspect import Parameter
@@ -89,7 +89,8 @@ def code(text: str) -> str: return f'`{text}`' if text else ''
 
 def name_of(text: str) -> str:
     "`text` as code that is no link, even where something of the library has the same name."
-    return f'<code>{html.escape(text)}</code>' if text else ''
+    text = html.escape(text).replace('--', '&#45;&#45;')    # two hyphens, and no dash
+    return f'<code>{text}</code>' if text else ''
 
 
 def is_command(sym) -> bool:
@@ -174,6 +175,12 @@ def exported(cell) -> bool:
 
 def only_imports(cell) -> bool:
     return all(isinstance(line, (ast.Import, ast.ImportFrom)) for line in cell.parsed_() or [])
+
+
+def sets_up(cell) -> bool:
+    "Does `cell` import things and do nothing more than call a function besides?"
+    if not is_shown(cell) or hasattr(cell, 'has_sd') or not imports(cell): return False
+    return all(isinstance(line, (ast.Import, ast.ImportFrom, ast.Expr)) for line in cell.parsed_())
 
 
 def modules(nb) -> list[str]:
@@ -303,22 +310,67 @@ class ShowCode(Processor):
             self.imports += imports(cell)
             if defines(cell) & self.shown: unhide(cell)
             else: del cell['source']
-        elif is_reference(self.nb): fold(cell, 'Code')
+        elif is_reference(self.nb):
+            fold(cell, f'Code: {", ".join(sorted(defines(cell))) or "methods of its class"}')
 
     def end(self):
-        "Write what is imported unseen into the first cell that imports, or one of its own."
-        package = get_config().lib_name.replace('-', '_')
+        """Begin with the line that imports what the page defines; write what else is imported
+        unseen into the first cell of imports, or one of its own. Many lines are folded."""
         cells = [o for o in self.nb.cells if o.get('source')]
         start = takewhile(lambda o: o.cell_type == 'code' or '\n## ' not in f'\n{o.source}', cells)
-        first = next((o for o in start if o.cell_type == 'code' and o.parsed_()
-                      and only_imports(o)), None)
+        first = next(filter(sets_up, start), None)
         used = names_in(filter(is_shown, cells))
         if first: used -= {o for line in imports(first) for o in brings(line)}
-        lines = [needed(line, used) for line in self.imports]
-        lines += [f'from {package}.{module} import *' for module in modules(self.nb)]
-        text = '\n'.join(dict.fromkeys(filter(None, lines)))
+        lines = dict.fromkeys(filter(None, [needed(line, used) for line in self.imports]))
+        text, package = '\n'.join(lines), get_config().lib_name.replace('-', '_')
+        own = '\n'.join(f'from {package}.{module} import *' for module in modules(self.nb))
         if first: first.source += f'\n{text}' if text else ''
-        elif text: self.nb.cells.insert(2, mk_cell(text))
+        elif text: self.nb.cells.insert(2, first := mk_cell(text))
+        if first and first.source.count('\n') > 6: fold(first, 'Everything that this page imports')
+        if own: self.nb.cells.insert(2, mk_cell(own))
+
+
+LETTERS = dict(alpha='α', beta='β', epsilon='ε', varepsilon='ε', theta='θ', delta='δ', infty='∞',
+               ell='l', ell_infty='l∞', ell_2='l2', times='×', le='≤', to='→', lambda_='λ', mu='μ')
+
+
+def plain(text: str) -> str:
+    "`text` with the formulas in it as letters."
+    def letters(formula):
+        inside = formula[1] or formula[2] or ''
+        inside = re.sub(r'[{}$]', '', inside.replace('^*', '*').replace(r'\,', ' '))
+        return re.sub(r'_(\w|∞)', r'\1', inside).strip()
+    text = re.sub(r'\\([a-z]+)', lambda o: LETTERS.get(o[1], o[0]), text)
+    return re.sub(r'\$([^$\n]+)\$|\\\(([^\n]+?)\\\)', letters, text)
+
+
+class Describe(Processor):
+    """Say in words what a figure shows to those who can't see it, where its cell doesn't (in a
+    line `#| fig-alt: …`): the section it is in, and what is written on it."""
+    WORDS = 'title', 'xlabel', 'ylabel', 'label', 'suptitle', 'set_title', 'set_xlabel', 'set_ylabel'
+
+    def begin(self): self.heading = ''
+
+    def written(self, cell) -> list[str]:
+        "The titles and labels that `cell` gives."
+        found = []
+        for node in (o for tree in cell.parsed_() or [] for o in ast.walk(tree)):
+            if not isinstance(node, ast.Call): continue
+            given = [o.value for o in node.keywords if o.arg in self.WORDS]
+            if getattr(node.func, 'attr', '') in self.WORDS: given += node.args[:1]
+            found += [o.value for o in given if isinstance(o, ast.Constant)]
+        return [plain(text).replace('\n', ' ') for text in dict.fromkeys(found) if text]
+
+    def cell(self, cell):
+        if cell.cell_type == 'markdown':
+            titles = re.findall(r'^#+ (.*)$', cell.source, re.M)
+            if titles: self.heading = re.sub('[`*]', '', plain(titles[-1]))
+            return
+        images = [o for o in cell.get('outputs', []) if 'image/png' in o.get('data', {})]
+        if not images or 'fig-alt' in cell.source: return
+        about = self.heading or self.nb.frontmatter_.get('title', '')
+        text = '; '.join([f'Figure to “{about}”', *self.written(cell)])
+        cell.source = f'#| fig-alt: {json.dumps(text, ensure_ascii=False)}\n{cell.source}'
 
 
 class AddLinks(Processor):
