@@ -6,9 +6,9 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/adversarial_training.html.md"""
 
 # %% ../nbs/04_adversarial_training.ipynb #475a3035
 from __future__ import annotations
-import math, warnings
+import copy, math, warnings
 from contextlib import contextmanager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from inspect import signature
 from typing import Callable
@@ -34,7 +34,7 @@ from .precision import DeviceMixedPrecision
 from .processes import from_all, on_every_process, rank_and_world
 
 # %% auto #0
-__all__ = ['mse', 'ce', 'kl', 'Term', 'Objective', 'natural', 'at', 'MethodLoss', 'warn_of_loss', 'RangeCheck', 'check_batch', 'AdversarialTraining', 'RobustAccuracy', 'paper_sgd', 'step_lr', 'StepSchedule']
+__all__ = ['mse', 'ce', 'kl', 'Term', 'Objective', 'natural', 'at', 'SmoothCE', 'smooth_labels', 'MethodLoss', 'warn_of_loss', 'RangeCheck', 'check_batch', 'AdversarialTraining', 'RobustAccuracy', 'paper_sgd', 'schedules', 'step_lr', 'StepSchedule', 'Schedule']
 
 # %% ../nbs/04_adversarial_training.ipynb #8172e40b
 def mse(a:torch.Tensor, b:torch.Tensor):
@@ -51,18 +51,21 @@ def kl(a:torch.Tensor, b:torch.Tensor):
     return F.kl_div(log_b, log_a, reduction='batchmean', log_target=True)
 
 # %% ../nbs/04_adversarial_training.ipynb #b3acec7c
-_symbols = {'r_adv':"r(x')", 'r_clean':'r(x)', 'r_again':'r(x)', 'n_clean':'n(x)', 'y':'y'}
+_symbols = {'r_adv':"r(x')", 'r_clean':'r(x)', 'r_again':'r(x)', 'r_far':"r(x+2(x'-x))",
+            'n_clean':'n(x)', 'n_adv':"n(x')", 'y':'y', 'means':'s̄'}
+
+def _symbol(o): return 'sg '+_symbol(o[3:]) if o.startswith('sg_') else _symbols.get(o, o)
 
 @dataclass(frozen=True)
 class Term:
     "One term of an objective: `weight * fn(*of)`"
     fn:Callable     # Function of logits (and labels) to a scalar, such as `mse`
-    of:tuple        # What it looks at, of `r_adv`, `r_clean`, `r_again`, `n_clean`, `y`
+    of:tuple        # What it looks at: logits, such as `r_adv`, `n_clean` or `sg_n_clean`, and `y`
     weight:float=1. # Factor in the sum
 
     def __str__(self):
         factor = '' if self.weight==1 else f'{self.weight:g}·'
-        of = ', '.join(_symbols.get(o,o) for o in self.of)
+        of = ', '.join(map(_symbol, self.of))
         return f"{factor}{self.fn.__name__.upper()}({of})"
 
 # %% ../nbs/04_adversarial_training.ipynb #ffaf676e
@@ -74,14 +77,17 @@ class Objective:
         attack_loss:Callable|None, # What the attack climbs, such as `ce_loss`; None: no attack
         passes:tuple=(),           # The order of the passes, if it is not that of the terms
         static:bool=False,         # Is the natural model fixed, trained beforehand?
+        memory=None,               # What it remembers of the training, such as `ClassMeans`
     ):
         self.name,self.terms,self.attack_loss,self.static = name,terms,attack_loss,static
-        self.passes = passes or tuple(dict.fromkeys(o for t in terms for o in t.of if o!='y'))
+        self.memory = memory
+        seen = dict.fromkeys(o.removeprefix('sg_') for t in terms for o in t.of)
+        self.passes = passes or tuple(o for o in seen if o not in ('y','means'))
         needed = {o for t in terms if t.weight for o in t.of}
         self.no_grad = tuple(o for o in self.passes if o not in needed)
 
     @property
-    def needs_natural(self): return 'n_clean' in self.passes
+    def needs_natural(self): return any(o.startswith('n_') for o in self.passes)
 
     def __call__(self,
         logits:tuple,   # Logits of each of `passes`, N×C
@@ -89,7 +95,9 @@ class Objective:
     ) -> torch.Tensor:  # The loss, a scalar
         "The weighted sum of the terms"
         known = dict(zip(self.passes, logits), y=y)
-        return sum(t.weight*t.fn(*(known[o] for o in t.of)) for t in self.terms if t.weight)
+        if self.memory: known['means'] = self.memory(y, logits[0].shape[1])
+        def value(o): return known[o[3:]].detach() if o.startswith('sg_') else known[o]
+        return sum(t.weight*t.fn(*map(value, t.of)) for t in self.terms if t.weight)
 
     def __str__(self): return ' + '.join(map(str, self.terms))
     def __repr__(self): return f'{self.name}: {self}'
@@ -102,6 +110,27 @@ def natural() -> Objective:
 def at() -> Objective:
     "Vanilla adversarial training (equation 1; tables 1, 3 and 6)"
     return Objective('at', Term(ce, ('r_adv','y')), attack_loss=ce_loss)
+
+# %% ../nbs/04_adversarial_training.ipynb #10c150b1
+class SmoothCE:
+    "Cross-entropy of logits against smoothed labels, mean over images"
+    def __init__(self, amount): self.amount,self.__name__ = amount,f'ce_{amount:g}'
+    def __call__(self, z, y): return F.cross_entropy(as_float32(z), y, label_smoothing=self.amount)
+
+def smooth_labels(
+    objective:Objective, # A method with a cross-entropy against the label
+    amount:float,        # Part of the label that is spread over all classes, from 0 to below 1
+) -> Objective:
+    "`objective` with smoothed labels. Raises `InputError` where there are none."
+    if not 0<=amount<1:
+        raise InputError(f"Labels are smoothed by a part from 0 to below 1, not {amount}")
+    if amount==0: return objective
+    def labels(t): return t.fn is ce and t.of[1:]==('y',)
+    if not any(map(labels, objective.terms)):
+        raise InputError(f"The method {objective.name} has no label to smooth: leave smoothing out")
+    smooth = copy.copy(objective)
+    smooth.terms = tuple(replace(t, fn=SmoothCE(amount)) if labels(t) else t for t in smooth.terms)
+    return smooth
 
 # %% ../nbs/04b_callback.ipynb #38dd7e18
 class MethodLoss(nn.Module):
@@ -191,6 +220,7 @@ class AdversarialTraining(Callback):
         steps:int=10,               # Steps of the training attack
         step:float|None=None,       # Size of one step, in pixel units; 0.007/0.031 of `eps` if None
         attack:Callable|None=None,  # Your own `attack(model, x, y) -> x_adv` in place of this PGD
+        grow:float|None=None,       # Part of the training over which `eps` grows from 0; None: none
         seed:int=0,                 # Seed of the attack's noise and of what the networks draw
         verbose:bool=True,          # Say which loss, attack and optimiser are in force?
         # Weights in the order that convolutions like? None: if it helps
@@ -200,9 +230,13 @@ class AdversarialTraining(Callback):
         if not hasattr(objective, 'passes'):
             raise InputError(f"{objective!r} is no objective: give one, such as "
                              "lbgat_trades(alpha=6)")
+        if objective.memory: objective = copy.deepcopy(objective)   # of this training alone
         store_attr('objective,natural,seed,verbose,channels_last')
         self.ranges,self.numbers = RangeCheck(),ExitStack()
-        self.attack = as_attack(attack, eps) if attack else self._pgd(eps, steps, step)
+        self.attack,self.grow = as_attack(attack, eps) if attack else self._pgd(eps, steps, step),grow
+        if grow is not None and not (0<grow<=1 and isinstance(self.attack, PGD)):
+            raise InputError(f"eps grows over a part of the training, above 0 and at most 1, "
+                             f"and in PGD: grow={grow} makes no sense here")
 
     def _pgd(self, eps, steps, step):
         loss = self.objective.attack_loss
@@ -275,6 +309,11 @@ class AdversarialTraining(Callback):
         self.ranges.finish()
         if hasattr(self.learn, 'lr_finder'): return   # a search leaves no trace
         self.done = self.epoch+self.offset+1
+        if self.objective.memory: self.objective.memory.end_epoch()
+
+    def state_dict(self): return self.objective.memory.state_dict() if self.objective.memory else {}
+    def load_state_dict(self, state):
+        if self.objective.memory: self.objective.memory.load_state_dict(state)
 
     def key(self, purpose, device='cpu'):
         "Random numbers for this batch"
@@ -293,17 +332,26 @@ class AdversarialTraining(Callback):
         y:torch.Tensor, # Labels
     ) -> torch.Tensor:  # Images of the same shape
         "Adversarial examples of `x` for this step; `x` itself where the method has no attack"
-        a = self.attack
+        a = self.attack if self.grow is None else self._grown()
         if not a: return x
         attack = a if isinstance(a, PGD) else a.examples   # a guard around others' code
         half = getattr(getattr(self.learn, 'mixed_precision', None), 'dtype', None)
         return attack(self.pair.robust, x, y, self.key('attack', x.device), amp=half)
 
+    def _grown(self):
+        "The attack as large as it is by now"
+        done = (self.epoch + (self.iter+1)/self.n_iter)/self.n_epoch
+        attack,share = copy.copy(self.attack),min(1, done/self.grow)
+        attack.eps,attack.step = share*attack.eps,share*attack.step
+        return attack
+
     def after_pred(self): self.numbers.close()
 
     def after_loss(self):
         self.learn.xb = self.xb[:1]
-        passes = self.objective.passes
+        passes,memory = self.objective.passes,self.objective.memory
+        if memory and not hasattr(self.learn, 'lr_finder'):
+            memory.observe(dict(zip(passes, self.pred)), self.y)
         self.learn.pred = self.pred[passes.index('r_adv') if 'r_adv' in passes else 0]
 
     def after_cancel_batch(self):
@@ -499,3 +547,41 @@ def fit_steps(self:Learner,
     if n_epoch<1: raise InputError(f"Training takes at least one epoch, not {n_epoch}")
     lr = self.lr if lr is None else lr
     self.fit(n_epoch, lr=lr, cbs=L(cbs)+StepSchedule(lr, first, drops), **kwargs)
+
+# %% ../nbs/67_optimizer.ipynb #2f8f01a5
+def _paper_rate(t, n, lr): return step_lr(int(t), n, lr)
+def _cosine_rate(t, n, lr): return lr/2*(1+math.cos(math.pi*t/n))
+def _cyclic_rate(t, n, lr): return lr*min(2*t/n, 2-2*t/n)
+def _piecewise_rate(t, n, lr): return step_lr(int(t), n, lr, first=1, drops=(100/110,105/110))
+
+# Name: function of the time and the whole, in epochs, and the full rate
+schedules = dict(paper=_paper_rate, cosine=_cosine_rate, cyclic=_cyclic_rate, piecewise=_piecewise_rate)
+
+class Schedule(Callback):
+    "Sets the learning rate of each step"
+    run_valid = False
+    def __init__(self, rate:Callable, lr:float=0.1, warmup:int=0): store_attr()
+
+    before_fit = StepSchedule.before_fit
+
+    def before_batch(self):
+        done = self.epoch*self.n_iter + self.iter
+        lr = self.rate(done/self.n_iter, self.n_epoch, self.lr)
+        self.opt.set_hypers(lr=lr*min(1, (done+1)/self.warmup) if self.warmup else lr)
+
+@patch
+def fit_schedule(self:Learner,
+    n_epoch:int=100,        # Epochs in all
+    schedule:str='cosine',  # One of `schedules`: `paper`, `cosine`, `cyclic`, `piecewise`
+    lr:float|None=None,     # The full rate; the `Learner`'s if None
+    warmup:int=0,           # Steps over which the rate rises to what the schedule says
+    cbs=None,               # More callbacks for this fit
+    **kwargs                # Passed to `Learner.fit`: `wd`, `reset_opt`, `start_epoch`
+):
+    "Train with one of the usual schedules, whose rate is set step by step"
+    if n_epoch<1: raise InputError(f"Training takes at least one epoch, not {n_epoch}")
+    if schedule not in schedules:
+        raise InputError(f"There is no schedule {schedule!r}: use one of {', '.join(schedules)}")
+    if warmup<0: raise InputError(f"warmup is a number of steps, not {warmup}")
+    lr = self.lr if lr is None else lr
+    self.fit(n_epoch, lr=lr, cbs=L(cbs)+Schedule(schedules[schedule], lr, warmup), **kwargs)

@@ -6,6 +6,7 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/bgat.html.md"""
 
 # %% ../nbs/06_bgat.ipynb #1627acdf
 from __future__ import annotations
+from dataclasses import replace
 from torch import nn
 from .attacks import ce_loss
 from .adversarial import AdversarialTraining, mse, Objective, Term
@@ -16,9 +17,11 @@ __all__ = ['guidance', 'bgat', 'BGAT']
 # %% ../nbs/06_bgat.ipynb #7b84320b
 guidance = Term(mse, ('r_adv','n_clean'))
 
-def bgat() -> Objective:
+def bgat(
+    guide:float=1., # Weight of the guidance
+) -> Objective:
     "Boundary guided adversarial training (equation 2; table 3)"
-    return Objective('bgat', guidance, attack_loss=ce_loss, static=True)
+    return Objective('bgat', replace(guidance, weight=guide), attack_loss=ce_loss, static=True)
 
 # %% ../nbs/06_bgat.ipynb #e7d3581f
 class BGAT(AdversarialTraining):

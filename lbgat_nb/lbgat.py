@@ -6,6 +6,7 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/lbgat.html.md"""
 
 # %% ../nbs/07_lbgat.ipynb #8fdc5ee3
 from __future__ import annotations
+from dataclasses import replace
 from torch import nn
 from .attacks import ce_loss, kl_loss
 from .adversarial import AdversarialTraining, ce, kl, Objective, Term
@@ -15,22 +16,25 @@ from .bgat import guidance
 __all__ = ['learning_guide', 'lbgat', 'lbgat_trades', 'LBGAT']
 
 # %% ../nbs/07_lbgat.ipynb #4407156a
-def learning_guide(beta): return guidance, Term(ce, ('n_clean','y'), beta)
+def learning_guide(beta, guide=1.):
+    return replace(guidance, weight=guide), Term(ce, ('n_clean','y'), beta)
 
 def lbgat(
-    beta:float=1., # Weight of the natural model's cross-entropy
+    beta:float=1.,  # Weight of the natural model's cross-entropy
+    guide:float=1., # Weight of the guidance
 ) -> Objective:
     "Learnable boundary guidance alone (equation 3; LBGAT in tables 3 and 6)"
-    return Objective('lbgat', *learning_guide(beta), attack_loss=ce_loss)
+    return Objective('lbgat', *learning_guide(beta, guide), attack_loss=ce_loss)
 
 # %% ../nbs/07_lbgat.ipynb #26312483
 def lbgat_trades(
     alpha:float=0., # Weight of the divergence; 0 and 6 in the paper, 9 in what the authors did later
     beta:float=1.,  # Weight of the natural model's cross-entropy
+    guide:float=1., # Weight of the guidance
 ) -> Objective:
     "LBGAT+TRADES (equation 5 with 3; what tables 1, 2, 8 and 9 call LBGAT)"
     divergence = Term(kl, ('r_clean','r_adv'), alpha)
-    return Objective('lbgat+trades', *learning_guide(beta), divergence, attack_loss=kl_loss)
+    return Objective('lbgat+trades', *learning_guide(beta, guide), divergence, attack_loss=kl_loss)
 
 # %% ../nbs/07_lbgat.ipynb #1d0525cf
 class LBGAT(AdversarialTraining):

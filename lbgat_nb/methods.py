@@ -12,8 +12,9 @@ from .core import InputError
 from .attacks import ce_loss, kl_loss
 from .adversarial import at, ce, kl, mse, natural, Objective, Term
 from .alp_trades import alp, trades
-from .bgat import bgat, guidance
+from .bgat import bgat
 from .lbgat import lbgat, lbgat_trades, learning_guide
+from .successors import adagat, gkl, hat, ikl, lbgat_ikl, mart
 
 # %% auto #0
 __all__ = ['clean_pass', 'methods', 'bgat_alp', 'bgat_trades', 'lbgat_alp', 'lbgat_kl', 'lbgat_ce', 'get_objective',
@@ -22,53 +23,59 @@ __all__ = ['clean_pass', 'methods', 'bgat_alp', 'bgat_trades', 'lbgat_alp', 'lbg
 # %% ../nbs/08_combinations.ipynb #a8c3af63
 def bgat_alp(
     alpha:float=1., # Weight of the pairing; the paper uses 1
+    guide:float=1., # Weight of the guidance
 ) -> Objective:
     "BGAT+ALP (equation 4; table 4)"
     pairing = Term(mse, ('r_adv','r_clean'), alpha)
-    return Objective('bgat+alp', guidance, pairing, attack_loss=ce_loss, static=True)
+    return Objective('bgat+alp', *bgat(guide).terms, pairing, attack_loss=ce_loss, static=True)
 
 def bgat_trades(
     alpha:float=0., # Weight of the divergence; the paper uses 0
+    guide:float=1., # Weight of the guidance
 ) -> Objective:
     "BGAT+TRADES (equation 5; table 4)"
-    divergence = Term(kl, ('r_clean','r_adv'), alpha)
-    return Objective('bgat+trades', guidance, divergence, attack_loss=kl_loss, static=True)
+    terms = *bgat(guide).terms, Term(kl, ('r_clean','r_adv'), alpha)
+    return Objective('bgat+trades', *terms, attack_loss=kl_loss, static=True)
 
 # %% ../nbs/08_combinations.ipynb #2bec4a32
 def lbgat_alp(
     alpha:float=1., # Weight of the pairing; the paper uses 1
     beta:float=1.,  # Weight of the natural model's cross-entropy
+    guide:float=1., # Weight of the guidance
 ) -> Objective:
     "LBGAT+ALP (equation 4 with 3; tables 4 to 7)"
     pairing = Term(mse, ('r_adv','r_clean'), alpha)
-    return Objective('lbgat+alp', *learning_guide(beta), pairing, attack_loss=ce_loss)
+    return Objective('lbgat+alp', *learning_guide(beta, guide), pairing, attack_loss=ce_loss)
 
 # %% ../nbs/08_combinations.ipynb #52f737d8
 clean_pass = Term(kl, ('r_clean','r_adv'), 0.)   # what TRADES with α=0 leaves: a pass, and no loss
 
 def lbgat_kl(
-    beta:float=1., # Weight of the natural model's cross-entropy
+    beta:float=1.,  # Weight of the natural model's cross-entropy
+    guide:float=1., # Weight of the guidance
 ) -> Objective:
     "Ablation: LBGAT+TRADES (α=0) guided by a divergence, KL in table 1"
     _,label = learning_guide(beta)
-    divergence = Term(kl, ('n_clean','r_adv'))
+    divergence = Term(kl, ('n_clean','r_adv'), guide)
     return Objective('lbgat-kl', divergence, label, clean_pass, attack_loss=kl_loss)
 
 def lbgat_ce(
-    beta:float=1., # Weight of the natural model's cross-entropy
+    beta:float=1.,  # Weight of the natural model's cross-entropy
+    guide:float=1., # Weight of the guidance
 ) -> Objective:
     "Ablation: LBGAT+TRADES (α=0) with a cross-entropy on the robust model, w/ in table 1"
     own_label = Term(ce, ('r_adv','y'))
-    return Objective('lbgat-ce', *learning_guide(beta), own_label, clean_pass, attack_loss=kl_loss)
+    return Objective('lbgat-ce', *learning_guide(beta, guide), own_label, clean_pass, attack_loss=kl_loss)
 
 # %% ../nbs/08_combinations.ipynb #ec4abf24
 methods = {f().name: f for f in (
     natural, at, alp, trades, bgat, bgat_alp, bgat_trades,
-    lbgat, lbgat_alp, lbgat_trades, lbgat_kl, lbgat_ce)}
+    lbgat, lbgat_alp, lbgat_trades, lbgat_kl, lbgat_ce,
+    mart, hat, ikl, gkl, adagat, lbgat_ikl)}
 
 def get_objective(
     name:str,     # One of `methods`
-    **weights,    # `alpha`, `beta`: those that the method has; None for its default
+    **weights,    # `alpha`, `beta`, `guide`: those that the method has; None for its default
 ) -> Objective:
     "The objective called `name`. Raises `InputError` for a method or weight that is none."
     if name not in methods:
@@ -80,6 +87,8 @@ def get_objective(
             raise InputError(f"The method {name} has no {k}: leave it out, or pick one of {having}")
         if not 0<=v<math.inf:
             raise InputError(f"{k} is a weight and cannot be {v}: use 0 or more")
+        if k=='guide' and v==0:
+            raise InputError("A guidance of weight 0 guides nobody: choose another method")
     return methods[name](**weights)
 
 def _weights(name): return inspect.signature(methods[name]).parameters

@@ -221,7 +221,7 @@ class BoundaryPair(nn.Module):
             self._ddp_params_and_buffers_to_ignore = [f'natural.{k}' for k in natural.state_dict()]
 
     def _check(self):
-        guided = 'n_clean' in self.passes
+        guided = any(o.startswith('n_') for o in self.passes)
         if guided and self.natural is None:
             raise InputError("This method is guided by a natural model: "
                              "pass one, such as natural=resnet18_lbgat(dls.c)")
@@ -235,10 +235,12 @@ class BoundaryPair(nn.Module):
                              "one would keep those from learning: pass a network of its own")
 
     def _pass(self, name, x, x_adv):
-        guide = name=='n_clean'
+        guide,image = name.startswith('n_'),x
+        if name.endswith('_adv'): image = x_adv
+        if name.endswith('_far'): image = x+2*(x_adv-x)
         fixed = name in self.no_grad or (guide and self.static)
         with torch.set_grad_enabled(torch.is_grad_enabled() and not fixed):
-            return (self.natural if guide else self.robust)(x_adv if name=='r_adv' else x)
+            return (self.natural if guide else self.robust)(image)
 
     def forward(self,
         x:torch.Tensor,                 # Clean images, `[0,1]`, NCHW

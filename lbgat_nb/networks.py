@@ -17,7 +17,7 @@ from .core import InputError
 from .models import ResNet, WideResNet
 
 # %% auto #0
-__all__ = ['Ensemble', 'Normalized', 'Resized', 'inception_resnet_v2', 'split_name', 'check_count', 'check_name', 'create_model',
+__all__ = ['Ensemble', 'Normalized', 'Resized', 'inception_resnet_v2', 'split_name', 'check_network', 'create_model',
            'without_memory']
 
 # %% ../nbs/64_networks.ipynb #c87ca71c
@@ -125,7 +125,7 @@ _libraries = dict(timm=_timm, torchvision=_torchvision, fastai=_fastai)
 _inception = 'resize_75:timm:inception_resnet_v2'
 
 def inception_resnet_v2(n_out:int, c_in:int=3):
-    """InceptionResNetV2 (timm's) on images enlarged to 75×75; with a WideResNet, BGAT's natural model
+    """timm's InceptionResNetV2 on images enlarged to 75×75; with a WideResNet, BGAT's natural model
 
     Raises `InputError` without timm."""
     return create_model(_inception, n_out, c_in)
@@ -159,29 +159,29 @@ def _check_size(name, what, value, most):
         raise InputError(f"The network {_short(name)} is too large: its {what} is {value:,}, "
                          f"and may be at most {most:,}")
 
-def check_count(
-    what:str,  # What the number is, as a message is to call it
-    value,     # The number
-    most:int,  # The largest that is allowed
-):
-    "Raise `InputError` unless `value` is a whole number from 1 to `most`; returns nothing."
+def _check_count(what, value, most):
     try: fits = 1<=operator.index(value)<=most and not isinstance(value, bool)
     except TypeError: fits = False
     if not fits:
         raise InputError(f"{what} must be a whole number from 1 to {most:,}, "
                          f"not {_short(repr(value))}")
 
-def check_name(
-    name:str, # A name for `create_model`
+def check_network(
+    name:str,  # A name for `create_model`
+    n_out:int, # Classes
+    c_in:int,  # Channels of an image
 ):
-    "Raise `InputError` unless `name` is a text that composes few networks; returns nothing."
+    """Raise `InputError` unless `name` composes few networks, and the numbers are possible.
+
+    The name need not exist; nothing is built."""
     if not isinstance(name, str):
         raise InputError("A network is called by its name, such as wrn_34_10, "
                          f"not {_short(repr(name))}")
     if len(name)>10_000 or name.count('+')>7 or name.count('(')+name.count(':')>32:
         raise InputError(f"The network {_short(name)} is composed of too many parts: "
                          "use at most 8 networks and 32 layers around them")
-
+    _check_count('n_out, the classes,', n_out, 100_000)
+    _check_count('c_in, the channels of an image,', c_in, 1000)
 
 # %% ../nbs/64_networks.ipynb #3a35c510
 def _one_network(name, n_out, c_in):
@@ -199,8 +199,8 @@ def _one_network(name, n_out, c_in):
     net = library in _libraries and _libraries[library](arch, n_out, c_in)
     if not net:
         raise InputError(f"There is no network called {_short(name)!r}: use wrn_<depth>_<widen> "
-                         "(say wrn_34_10) or resnet18, resnet18_lbgat, resnet10, if need be with a width "
-                         "(resnet18_w16), or timm:, torchvision: or fastai: and a name of theirs")
+                         "(say wrn_34_10) or resnet18, resnet18_lbgat, resnet10, if need be with "
+                         "a width (resnet18_w16), or timm:, torchvision: or fastai: and a name of theirs")
     net.name, net.n_out, net.c_in = name, n_out, c_in
     return net
 
@@ -226,9 +226,7 @@ def create_model(
     """The network called `name`, with fresh weights.
 
     Raises `InputError` for an unknown name, or a network larger than any here may be."""
-    check_name(name)
-    check_count('n_out, the classes,', n_out, 100_000)
-    check_count('c_in, the channels of an image,', c_in, 1000)
+    check_network(name, n_out, c_in)
     return _named(name, n_out, c_in)
 
 

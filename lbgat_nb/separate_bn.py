@@ -33,13 +33,20 @@ def separate_bn(
 
 # %% ../nbs/09_separate_bn.ipynb #90042e99
 def by_input(
-    objective, # An `Objective`, such as `lbgat_trades(alpha=6)`
-):             # The `Objective` for a network with separate batch norm
+    objective,        # An `Objective`, such as `lbgat_trades(alpha=6)`
+    stop:bool=False,  # Keep the guidance from pulling on the clean branch?
+):                    # The `Objective` for a network with separate batch norm
     """`objective` with `n(x)` in place of `r(x)`: no clean image reaches the adversarial batch norm
     (our reading of table 2 †). Raises `InputError` if the natural model is fixed."""
     if objective.static:
         raise InputError(f"The natural model of {objective.name} is fixed and can't share weights "
                          "with one that learns: use an objective in which both learn")
-    def clean(o): return 'n_clean' if o in ('r_clean','r_again') else o
+    def clean(o): return o.replace('r_clean', 'n_clean').replace('r_again', 'n_clean')
     terms = [replace(t, of=tuple(map(clean, t.of))) for t in objective.terms]
-    return type(objective)(f'{objective.name}†', *terms, attack_loss=objective.attack_loss)
+    if stop: terms = [_stopped(t) if 'r_adv' in t.of else t for t in terms]
+    attack,memory = deepcopy((objective.attack_loss, objective.memory))
+    if memory: memory.of = clean(memory.of)
+    return type(objective)(f'{objective.name}†', *terms, attack_loss=attack, memory=memory)
+
+def _stopped(term):
+    return replace(term, of=tuple('sg_n_clean' if o=='n_clean' else o for o in term.of))

@@ -6,136 +6,391 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/weights.html.md"""
 
 # %% ../nbs/65_weights.ipynb #dff484f2
 from __future__ import annotations
-import hashlib, json, re
+import hashlib, json, pickletools, re, zipfile
 from collections import Counter
+from contextlib import contextmanager
 from copy import deepcopy
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
-from .core import atomic, InputError
-from .models import BoundaryPair
-from .networks import create_model
+from .core import atomic, InputError, network_of, tensors_hash
+from .networks import check_network, create_model, without_memory
 
 # %% auto #0
 __all__ = ['save_robust', 'read_header', 'load_robust', 'load_weights', 'export_onnx']
 
 # %% ../nbs/65_weights.ipynb #964631f2
-def _robust(model): return model.robust if isinstance(model, BoundaryPair) else model
+def _text(v): return isinstance(v, str) and len(v)<=10_000
+def _whole(v, least, most): return type(v) is int and least<=v<=most
+def _count(v): return _whole(v, 0, 2**63-1)
+def _number(v): return type(v) in (int,float) and 0<=v<=10_000
+def _hash(v): return _text(v) and bool(re.fullmatch('[0-9a-f]{64}', v))
+def _names(v): return isinstance(v, list) and all(map(_text, v)) and len(set(v))==len(v)
+def _side(v): return _whole(v, 1, 4096)
+def _size(v): return _side(v) or isinstance(v, list) and len(v)==2 and all(map(_side, v))
 
+_fields = {   # what the library reads: how it is checked, and what it has to be
+    **dict.fromkeys(('method','data','loss','branch'), (_text, 'a text')),
+    **dict.fromkeys(('epoch','epochs','seed'), (_count, 'a whole number from 0')),
+    'eps':   (_number, 'a number from 0 to 10,000'),
+    'size':  (_size, 'a side or [height, width], each from 1 to 4096 pixels'),
+    'vocab': (_names, 'a list of class names, none of them twice'),
+    'hash':  (_hash, '64 hex digits')}
+
+
+# %% ../nbs/65_weights.ipynb #f3d6b5fe
+def _refuse(file, why): raise InputError(f"{file} {why}")
+
+def _checked(file, header):
+    "`header`, if it is possible, with the size of images as [height, width]; `InputError` if not"
+    if not isinstance(header, dict) or not {'model','n_out','c_in'} <= header.keys():
+        _refuse(file, "has a header without model, n_out and c_in: write it again with save_robust")
+    try: check_network(header['model'], header['n_out'], header['c_in'])
+    except InputError as e: _refuse(file, f"can't have such a header: {e}")
+    given = {k: v for k,v in header.items() if k in _fields and v is not None}
+    for k,v in given.items():
+        fits,what = _fields[k]
+        if not fits(v):
+            _refuse(file, f"can't have {k} {str(v)[:80]!r} in its header: it has to be {what}")
+    if 'vocab' in given and len(given['vocab'])!=header['n_out']:
+        _refuse(file, f"can't have {len(given['vocab'])} class names in its header: "
+                      f"the network knows {header['n_out']} classes")
+    if _side(given.get('size')): given['size'] = [given['size']]*2
+    return {k: v for k,v in header.items() if k not in _fields} | given
+
+# %% ../nbs/65_weights.ipynb #cb6f1437
 def _described(model):
     "What the header says about a network"
     try: about = dict(model=model.name, n_out=model.n_out, c_in=model.c_in)
-    except AttributeError: raise InputError("The network doesn't know its name, so nothing could build it from the file: make it by create_model, or write its state_dict with torch.save") from None
+    except AttributeError:
+        raise InputError("The network doesn't know its name, so nothing could build it from the "
+                         "file: make it by create_model, "
+                         "or write its state_dict with torch.save") from None
     return about | ({'branch': model.branch} if hasattr(model, 'branch') else {})
 
+# %% ../nbs/65_weights.ipynb #3f236c66
 def save_robust(
-    model:nn.Module, # A network of `create_model`, or a `BoundaryPair`, of which the robust model is written
+    model:nn.Module, # A network of `create_model`; of a pair or `Learner`, the robust model
     file:str|Path,   # Where to, ending in .safetensors
     **facts          # What the header should hold besides: anything that JSON can express
 ) -> Path:           # The file
-    "Write the weights of `model` with a header from which `load_robust` builds it again. Raises `InputError` for a network without a name."
-    model = _robust(model)
-    header = dict(**_described(model), **facts)
-    state = {k: v.detach().cpu().clone(memory_format=torch.contiguous_format) for k,v in model.state_dict().items()}
-    with atomic(file) as f: save_file(state, f, metadata={'lbgat_nb': json.dumps(header)})
+    """Write the weights of `model` with a header from which `load_robust` builds it again.
+
+    Raises `InputError` for a network without a name, or facts that can't be true."""
+    model = network_of(model)
+    state = {k: v.detach().cpu().clone(memory_format=torch.contiguous_format)
+             for k,v in model.state_dict().items()}
+    header = {**_described(model), **facts, 'hash': tensors_hash(state)}
+    try: text = json.dumps(header)
+    except (TypeError, ValueError, RecursionError) as e:
+        _refuse(file, f"can't hold these facts ({e}): give what JSON can express")
+    _checked(file, json.loads(text))
+    with atomic(file) as f: save_file(state, f, metadata={'lbgat_nb': text})
     return Path(file)
 
-# %% ../nbs/65_weights.ipynb #1f1eae44
-def _refuse(file, why): raise InputError(f"{file} {why}")
 
-def _metadata(file):
-    "The header of a safetensors file of this library, None if it is another's"
-    with safe_open(file, 'pt') as f: meta = f.metadata() or {}
-    return json.loads(meta['lbgat_nb']) if 'lbgat_nb' in meta else None
+# %% ../nbs/65_weights.ipynb #1f1eae44
+def _check_there(file):
+    if not Path(file).is_file(): _refuse(file, "does not exist: give the path of a weights file")
+
+def _is_safetensors(file):
+    "Does it begin as such a file: with the length of a header, which fits into it, and a brace?"
+    with open(file, 'rb') as f: start = f.read(9)
+    length = int.from_bytes(start[:8], 'little')
+    return start[8:]==b'{' and length<=min(2**24, Path(file).stat().st_size-8)
+
+def _header_in(file):
+    "The header of this library in a safetensors file, None if it has none"
+    with safe_open(file, 'pt') as f: text = (f.metadata() or {}).get('lbgat_nb')
+    if text is None: return
+    try: header = json.loads(text)
+    except (ValueError, RecursionError):
+        _refuse(file, "has a damaged header: download or copy it again")
+    return _checked(file, header)
+
+def _state_in(file, header):
+    "The tensors of a safetensors file, if they have the hash in its header"
+    state = load_file(file)
+    if header and header.get('hash') not in (None, tensors_hash(state)):
+        _refuse(file, "is damaged: its tensors are not those that were written. "
+                      "Download or copy it again")
+    return state
+
+
+# %% ../nbs/65_weights.ipynb #06f5153d
+@contextmanager
+def _reading(file, else_say):
+    "Whatever fails within the block is said in one line: a damaged file can fail in any way"
+    try: yield
+    except InputError: raise
+    except Exception as e:
+        if getattr(e, 'strerror', None): _refuse(file, f"cannot be read ({e.strerror})")
+        _refuse(file, else_say)
 
 def read_header(
     file:str|Path, # A file written by `save_robust`
-) -> dict:         # `model`, `n_out`, `c_in` and the facts it was saved with
-    "The header of a weights file. Raises `InputError` if there is none."
-    if not Path(file).is_file(): _refuse(file, "does not exist: give the path of a weights file")
-    try: header = _metadata(file)
-    except SafetensorError: _refuse(file, "is no safetensors file, or it was cut off: download or copy it again, or use load_weights for a file of torch.save")
-    if header is None: _refuse(file, "has no header of this library: make the network yourself and use load_weights(model, file)")
+) -> dict:         # `model`, `n_out`, `c_in`, `hash` and the facts it was saved with, all checked
+    "The header of a weights file. Raises `InputError` if there is none, or one that can't be true."
+    _check_there(file)
+    with _reading(file, "is no safetensors file, or it was cut off: download or copy it again, "
+                        "or use load_weights for a file of torch.save"):
+        if not _is_safetensors(file): raise ValueError
+        header = _header_in(file)
+    if header is None:
+        _refuse(file, "has no header of this library: "
+                      "make the network yourself and use load_weights(model, file)")
     return header
 
+
+# %% ../nbs/65_weights.ipynb #d3956fd5
+def _misfits(state, own):
+    "What keeps the tensors of `state` from being all of `own`, in words"
+    both = [k for k in own if k in state]
+    other = [k for k in both if _kind(state[k])!=_kind(own[k]) and not k.endswith(_counter)]
+    return ([f"{k} is missing" for k in own if k not in state] +
+            [f"{k} is not in the network" for k in state if k not in own] +
+            [f"{k} has shape {tuple(state[k].shape)}, not {tuple(own[k].shape)}"
+             for k in both if state[k].shape!=own[k].shape] +
+            [f"{k} holds {state[k].dtype}, not {own[k].dtype}" for k in other])
+
+_counter = 'num_batches_tracked'   # of a batch norm; averaging turns it into a float
+
+def _kind(t): return t.is_floating_point(),t.is_complex(),t.dtype is torch.bool
+
+def _check_fit(file, state, own, where=''):
+    "Raise `InputError` unless `state` is all that the network has"
+    if not (wrong := _misfits(state, own)): return
+    more = ' ...' if len(wrong)>3 else ''
+    _refuse(file, f"does not fit the network in {len(wrong)} place{'s'*(len(wrong)>1)}{where} "
+                  f"({'; '.join(wrong[:3])}{more}): give the network that it was saved from")
+
+def _built(file, header):
+    "The network that a header describes"
+    try: return create_model(header['model'], header['n_out'], header['c_in'])
+    except Exception as e:   # of another library, too
+        _refuse(file, f"names a network that can't be made: {e}")
+
+
+# %% ../nbs/65_weights.ipynb #3cb14480
 def load_robust(
     file:str|Path, # A file written by `save_robust`
 ) -> nn.Module:    # The network, in eval mode, on the CPU
-    "The network in a weights file, built from its header alone. Raises `InputError` if the file is not whole or not ours."
+    """The network in a weights file, built from its header alone.
+
+    Raises `InputError` if the file is not whole, not ours, or not what its header says."""
     header = read_header(file)
-    return load_weights(create_model(header['model'], header['n_out'], header['c_in']), file).eval()
+    with without_memory(): shapes = _built(file, header).state_dict()
+    with _reading(file, "was cut off or is damaged: download or copy it again"):
+        _check_fit(file, load_file(file), shapes)
+        state = _state_in(file, header)
+    model = _built(file, header)
+    model.load_state_dict(state)
+    return model.eval()
+
 
 # %% ../nbs/65_weights.ipynb #898f957b
 class _Skipped:
-    "Stands for an object of fastai or NumPy beside the weights; whatever the file wants it to be, it stays empty"
+    "Stands for an object of fastai or NumPy beside the weights, and stays empty"
     def __init__(self, *_): pass
     def __setstate__(self, state): pass
 
-_beside = [(_Skipped, o) for o in ('fastcore.foundation.L', 'numpy.dtype', 'numpy._core.multiarray.scalar', 'numpy.core.multiarray.scalar')]
+_skipped = [(_Skipped, o) for o in (
+    'fastcore.foundation.L', 'numpy.dtype',
+    'numpy._core.multiarray.scalar', 'numpy.core.multiarray.scalar')]
 
-_nests = ('state_dict', 'model_state_dict', 'model', 'net', 'network')
+def _is_plain(v):
+    if not isinstance(v, torch.Tensor) or v.layout is not torch.strided: return False
+    return not (v.is_quantized or v.is_meta)
 
-def _read_state(file):
-    "The tensors in a file of safetensors or `torch.save`, by name; nothing in it is executed"
-    try: return load_file(file)
-    except SafetensorError: pass
+def _refuse_extra(file, what):
+    _refuse(file, f"holds more than weights ({what}); nothing in it was executed. "
+                  "Save the state_dict alone and try again")
+
+
+# %% ../nbs/65_weights.ipynb #8d9e1add
+_doubling = {'hex', 'hexcodec', 'base64', 'base64codec', 'uu', 'uucodec',
+             'quopri', 'quopricodec', 'quotedprintable'}
+
+def _check_pickle(file, f):
+    "Raise `InputError` if the next pickle in `f` could grow beyond the file; nothing is executed"
+    words = {arg for _,arg,_ in pickletools.genops(f) if isinstance(arg, str)}
+    if any(o.split(' ')[-1]=='bytearray' for o in words): _refuse_extra(file, 'a bytearray')
+    codecs = {o for o in words if re.sub(r'[\W_]', '', o.lower()) in _doubling}
+    if codecs and '_codecs encode' in words: _refuse_extra(file, f'text as {min(codecs)}')
+
+# %% ../nbs/65_weights.ipynb #24ae31f6
+def _check_zip(file):
+    "Raise `InputError` unless this is an archive of weights, whole, and no larger unpacked"
+    with zipfile.ZipFile(file) as z:
+        members = z.infolist()
+        if any(o.flag_bits & 1 for o in members):
+            _refuse(file, "is encrypted: unpack it with its password, and give the file in it")
+        if sum(o.file_size for o in members) > 2**20+10*Path(file).stat().st_size:
+            _refuse(file, "unpacks to more than ten times its size, which no weights do: "
+                          "it is not opened")
+        names = [Path(o.filename).name for o in members]
+        if 'constants.pkl' in names:
+            _refuse(file, "holds a program (TorchScript), and not weights alone: "
+                          "save its state_dict")
+        if 'data.pkl' not in names:
+            _refuse(file, "is an archive, and not one of torch.save: "
+                          "unpack it, and give the file in it")
+        if any(o.CRC for o in members) and z.testzip():   # without checksums all are 0
+            _refuse(file, "is damaged: download or copy it again")
+        for o in members:
+            if o.filename.endswith('.pkl'):
+                with z.open(o) as f: _check_pickle(file, f)
+
+# %% ../nbs/65_weights.ipynb #cff68c1b
+def _of_torch(file):
+    "What `torch.save` wrote, on the CPU; nothing in it is executed"
+    if zipfile.is_zipfile(file): _check_zip(file)
+    else:
+        with open(file, 'rb') as f:
+            for _ in range(5): _check_pickle(file, f)   # of the form before PyTorch 1.6
     try:
-        with torch.serialization.safe_globals(_beside): state = torch.load(file, map_location='cpu', weights_only=True)
-    except Exception as e:   # a damaged file can fail in any way
-        more = re.search(r'GLOBAL (\S+)', str(e))
-        _refuse(file, f"holds more than weights ({more[1]}); nothing in it was executed. Save the state_dict alone and try again" if more else
-                      "is not a weights file, or it was cut off; nothing in it was executed. Download or copy it again")
-    while isinstance(state, dict) and (inner := [k for k in _nests if isinstance(state.get(k), dict)]):
-        if len(inner)>1: _refuse(file, f"holds weights under {' and '.join(inner)}: save one of them alone")
-        state = state[inner[0]]
-    if not isinstance(state, dict) or not state or not all(isinstance(k, str) and _is_plain(v) for k,v in state.items()):
-        _refuse(file, "holds no state_dict: save model.state_dict() and try again")
-    return state
+        with torch.serialization.safe_globals(_skipped):
+            return torch.load(file, map_location='cpu', weights_only=True)
+    except Exception as e:
+        if more := re.search(r'GLOBAL (\S+)', str(e)): _refuse_extra(file, more[1])
+        raise
 
-def _is_plain(v): return isinstance(v, torch.Tensor) and v.layout is torch.strided and not (v.is_quantized or v.is_meta)
+def _read(file):
+    "The content of a weights file, and the header if it is this library's"
+    _check_there(file)
+    with _reading(file, "is not a weights file, or it was cut off; nothing in it was executed. "
+                        "Download or copy it again"):
+        if not _is_safetensors(file): return _of_torch(file), {}
+        header = _header_in(file) or {}
+        return _state_in(file, header), header
+
 
 # %% ../nbs/65_weights.ipynb #33f85fdf
-def _match(file, state, own):
-    "The tensors of `state` for the names `own`, and the names of those that are left out"
-    names = {k: k if k in own else re.sub(r'^((module|_orig_mod|robust)\.)+', '', k) for k in state}
-    left = [v for v in names.values() if v not in own and (v.startswith('natural.') or v.startswith('sub_block1.') and v[4:] in own)]
-    found = {v: state[k] for k,v in names.items() if v not in left}
-    if len(found)+len(left)<len(state): _refuse(file, "holds the same name with and without a prefix: save model.state_dict() and try again")
-    return found, left
+_around = ('module', '_orig_mod', 'robust')
+_holding = ('state_dict', 'model_state_dict', 'model', 'network', 'net', 'params', 'weights')
+_averaged = re.compile(r'(^|[._])(ema|swa|avg|averaged?|shadow)([._]|$)')
+_no_weights = re.compile('optim|^opt$|sched|scaler|momentum|exp_avg|^grad', re.I)
 
-def _misfits(state, own):
-    "What keeps the tensors of `state` from being all of `own`, in words"
-    return ([f"{k} is missing" for k in own if k not in state] + [f"{k} is not in the network" for k in state if k not in own] +
-            [f"{k} has shape {tuple(v.shape)}, not {tuple(own[k].shape)}" for k,v in state.items() if k in own and v.shape!=own[k].shape])
+def _dictionaries(content):
+    "The dictionaries of tensors in a checkpoint, by the keys that lead there; each once"
+    found,todo,seen = {},[((),content)],set()
+    for path,o in todo:
+        if not isinstance(o, dict) or id(o) in seen: continue
+        seen.add(id(o))
+        inner = {k: v for k,v in o.items() if isinstance(k, str) and not _no_weights.search(k)}
+        if o and all(isinstance(k, str) and _is_plain(v) for k,v in o.items()):
+            found['.'.join(path)] = o
+        else: todo += [((*path,k), v) for k,v in inner.items()]
+    return found
+
+def _inner_name(name, own):
+    "A tensor's name in the network, and what its prefixes call the part that it belongs to"
+    part = []
+    while name not in own:
+        first,_,rest = name.partition('.')
+        if not rest or first not in _around+_holding and not _averaged.search(first): break
+        if first not in _around: part.append(first)
+        name = rest
+    return '.'.join(part), name
+
+
+# %% ../nbs/65_weights.ipynb #944f4ab2
+@dataclass
+class _Part:
+    "One set of weights in a file"
+    tensors:dict = field(default_factory=dict) # By their names in the network
+    left:list = field(default_factory=list)    # Names of those that no pass uses
+
+    def add(self, file, name, tensor, own):
+        if name in self.tensors:
+            _refuse(file, "holds the same name with and without a prefix: "
+                          "save model.state_dict() and try again")
+        unused = name.startswith('sub_block1.') and name[4:] in own
+        beside = name.startswith('natural.') or name=='n_averaged'
+        if name not in own and (unused or beside): self.left.append(name)
+        else: self.tensors[name] = tensor
+
+    def count(self, own):
+        "Zeros for the counters of batches, where the file is from before there were any"
+        missing = [k for k in own if k.endswith(_counter)]
+        if self.tensors.keys() & own.keys() and not self.tensors.keys() & set(missing):
+            self.tensors |= {k: torch.zeros_like(own[k]) for k in missing}
+
+# %% ../nbs/65_weights.ipynb #1b772b11
+def _parts(file, content, own):
+    "All sets of weights in a file, by name"
+    parts = {}
+    for path,tensors in _dictionaries(content).items():
+        for k,v in tensors.items():
+            prefix,name = _inner_name(k, own)
+            part = '.'.join(filter(None, (path,prefix)))
+            parts.setdefault(part, _Part()).add(file, name, v, own)
+    for part in parts.values(): part.count(own)
+    if not parts: _refuse(file, "holds no state_dict: save model.state_dict() and try again")
+    return parts
+
+# %% ../nbs/65_weights.ipynb #87f4f4c9
+def _chosen(file, parts, own, part):
+    "The name of the set of weights that is meant: `part`, or the one that fits"
+    if part is not None:
+        named = [k for k in parts if k==part] or [k for k in parts if part in k.split('.')]
+        if len(named)==1: return named[0]
+        _refuse(file, f"holds {'several sets of' if named else 'no'} weights under {part!r}: "
+                      f"choose part from {', '.join(map(repr, parts))}")
+    wrong = {k: len(_misfits(o.tensors, own)) for k,o in parts.items()}
+    best = [k for k in parts if wrong[k]==min(wrong.values())]
+    averaged = [k for k in best if _averaged.search(k)]
+    if len(best)==1: return best[0]
+    if len(averaged)==1 and len(best)==2: return averaged[0]
+    _refuse(file, f"holds weights under {' and '.join(map(repr, best))}: "
+                  f"choose some with part={best[0]!r}")
+
+def _say_chosen(name, parts, own):
+    "Say which weights were taken, and what was left out"
+    others = [repr(k) for k,o in parts.items() if k!=name and o.tensors.keys() & own.keys()]
+    if others:
+        print(f"took the weights under {name!r}, and not those under {', '.join(others)}: "
+              "part chooses others")
+    left = Counter(k.split('.')[0] for k in parts[name].left)
+    if left: print('left out:', ', '.join(f'{n} tensors of {k}' for k,n in left.items()))
+
 
 # %% ../nbs/65_weights.ipynb #265a91ac
-def _check_origin(model, file, sha256):
-    "Raises `InputError` if the file is not there, has another SHA-256, or says that it belongs to another network"
-    if not Path(file).is_file(): _refuse(file, "does not exist: give the path of a weights file")
-    if sha256 and (found := hashlib.sha256(Path(file).read_bytes()).hexdigest())!=sha256.lower():
-        _refuse(file, f"has SHA-256 {found}, not {sha256}: download it again, or ask its publisher which one is right")
-    try: header = _metadata(file) or {}
-    except SafetensorError: return
-    name = getattr(model, 'name', None)
-    if name and header.get('model', name)!=name: _refuse(file, f"was saved from a {header['model']}, and this network is a {name}: use load_robust(file), or make the network that the file is for")
+def _check_digest(file, sha256):
+    "Raise `InputError` if the file has another SHA-256"
+    found = hashlib.sha256(Path(file).read_bytes()).hexdigest()
+    if found!=sha256.lower():
+        _refuse(file, f"has SHA-256 {found}, not {sha256}: "
+                      "download it again, or ask its publisher which one is right")
 
+# %% ../nbs/65_weights.ipynb #1ea93edd
 def load_weights(
-    model:nn.Module, # The network to fill; of a `BoundaryPair`, the robust model is filled
+    model:nn.Module, # The network to fill; of a pair or `Learner`, the robust model is filled
     file:str|Path,   # safetensors or `torch.save`: see the list above
     sha256:str|None=None, # What the file's SHA-256 has to be, 64 hex digits
-    verbose:bool=True, # Say what was left out, if anything?
+    verbose:bool=True, # Say what was taken and left out, where there was a choice?
+    part:str|None=None, # Which weights of several in the file, such as 'ema' or 'model'
 ) -> nn.Module:      # `model`
-    "Fill `model` with the weights in `file`, all of them. Raises `InputError`, with `model` unchanged, if they don't fit."
-    net = _robust(model)
-    _check_origin(net, file, sha256)
-    state,left = _match(file, _read_state(file), own := net.state_dict())
-    if wrong := _misfits(state, own):
-        _refuse(file, f"does not fit the network in {len(wrong)} place{'s'*(len(wrong)>1)} ({'; '.join(wrong[:3])}{' ...' if len(wrong)>3 else ''}): give the network that it was saved from")
-    net.load_state_dict(state)
-    if left and verbose: print('left out:', ', '.join(f'{n} tensors of {part}' for part,n in Counter(k.split('.')[0] for k in left).items()))
+    """Fill `model` with the weights in `file`, all of them.
+
+    Raises `InputError`, with `model` unchanged, if they don't fit."""
+    net = network_of(model)
+    _check_there(file)
+    if sha256: _check_digest(file, sha256)
+    content,header = _read(file)
+    name,own = getattr(net, 'name', None),net.state_dict()
+    if name and header.get('model', name)!=name:
+        _refuse(file, f"was saved from a {header['model']}, and this network is a {name}: "
+                      "use load_robust(file), or make the network that the file is for")
+    parts = _parts(file, content, own)
+    name = _chosen(file, parts, own, part)
+    _check_fit(file, parts[name].tensors, own, f' under {name!r}' if name else '')
+    net.load_state_dict(parts[name].tensors)
+    if verbose: _say_chosen(name, parts, own)
     return model
 
 # %% ../nbs/65_weights.ipynb #5138f476
@@ -145,14 +400,20 @@ def export_onnx(
     size:int=32,     # Height and width of an image, in pixels
     c_in:int|None=None, # Channels of an image; those of `model` if None
 ) -> Path:           # The file
-    "Write `model` as ONNX: input `image` (N, C, H, W) in `[0,1]`, output `logits`, any N. `model` stays as it is. Raises `InputError` without onnx and onnxscript."
+    """Write `model` as ONNX: input `image` (N, C, H, W) in `[0,1]`, output `logits`, any N.
+
+    `model` stays as it is. Raises `InputError` without onnx and onnxscript."""
     missing = [o for o in ('onnx','onnxscript') if not find_spec(o)]
-    if missing: raise InputError(f"To write ONNX takes {' and '.join(missing)}, which is not installed: pip install 'lbgat-nb[onnx]'")
-    if isinstance(model, BoundaryPair): model = model.robust
+    if missing:
+        raise InputError(f"To write ONNX takes {' and '.join(missing)}, which is not installed: "
+                         "pip install 'lbgat-nb[onnx]'")
+    model = network_of(model)
     c_in = c_in or getattr(model, 'c_in', None)
-    if not c_in: raise InputError("The network doesn't say how many channels an image has: give c_in")
+    if not c_in:
+        raise InputError("The network doesn't say how many channels an image has: give c_in")
     net = deepcopy(model).cpu().float().eval()
-    program = torch.onnx.export(net, (torch.rand(2, c_in, size, size),), dynamo=True, verbose=False,
-                                input_names=['image'], output_names=['logits'], dynamic_shapes=({0: torch.export.Dim('batch')},))
+    program = torch.onnx.export(
+        net, (torch.rand(2, c_in, size, size),), dynamo=True, verbose=False, input_names=['image'],
+        output_names=['logits'], dynamic_shapes=({0: torch.export.Dim('batch')},))
     with atomic(file) as f: program.save(f, external_data=False)
     return Path(file)

@@ -20,6 +20,7 @@ records
 averages
 awp
 methods
+successors
 separate_bn
 lbgat
 bgat
