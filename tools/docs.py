@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT))    # where nbdev finds tools.showdoc, which pyproj
 from fastcore.nbio import mk_cell, read_nb, write_nb    # noqa: E402
 from nbdev.serve import proc_nbs              # noqa: E402
 from smalldocs import config, layout, site    # noqa: E402
-from tools.showdoc import brings, is_shown, plain       # noqa: E402
+from tools.showdoc import bound, is_shown, plain        # noqa: E402
 
 
 # What people type who look for a page, besides the words of its title.
@@ -158,18 +158,6 @@ def make_local(address: str):
     for file in SITE.rglob('*.css'):    # a theme's fonts come from another host
         text = file.read_text(encoding='utf-8')
         file.write_text(re.sub(r'@import url\(https?:[^)]*\);', '', text), encoding='utf-8')
-
-
-def bound(tree: ast.AST) -> set[str]:
-    "The names that a cell gives a meaning to, those in its functions and loops included."
-    names = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load): names.add(node.id)
-        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)): names.add(node.name)
-        elif isinstance(node, ast.arg): names.add(node.arg)
-        elif isinstance(node, ast.ExceptHandler): names.add(node.name)
-        elif isinstance(node, (ast.Import, ast.ImportFrom)): names |= brings(node)
-    return names
 
 
 def without_import(notebook: Path) -> list[str]:

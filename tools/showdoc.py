@@ -150,6 +150,7 @@ class ParameterTable(BasicMarkdownRenderer):
     """nbdev's renderer, with a table of the commented parameters in place of the signature, and a
     class's methods as places to link to."""
     def _repr_markdown_(self):
+        self.docs = re.sub(r'(?<!\n)\n *(?!\n| )', ' ', self.docs or '')    # a paragraph, a line
         text, signature = super()._repr_markdown_(), f'```python\n{self.dm}\n```'
         is_class, command = inspect.isclass(self.sym), is_command(self.sym)
         rows = usage(self.nm, self.sym) if command else table(self.sym)
@@ -219,14 +220,11 @@ def names_in(cells) -> set[str]:
 
 
 def defines(cell) -> set[str]:
-    "The names to which `cell` gives a meaning, those that it imports aside."
-    names = set()
-    for line in cell.parsed_() or []:
-        if isinstance(line, (ast.FunctionDef, ast.ClassDef)): names.add(line.name)
-        elif isinstance(line, ast.Assign):
-            names |= {o.id for o in ast.walk(line) if isinstance(o, ast.Name)
-                      and isinstance(o.ctx, ast.Store)}
-    return names
+    "The functions, classes and variables that `cell` has, what it imports and its loops aside."
+    kinds = ast.FunctionDef, ast.ClassDef, ast.Assign
+    lines = [line for line in cell.parsed_() or [] if isinstance(line, kinds)]
+    return {name for line in lines for name in
+            ([line.name] if not isinstance(line, ast.Assign) else bound(line))}
 
 
 def is_shown(cell) -> bool:
@@ -244,6 +242,18 @@ def names_of(line, name: ast.alias) -> set[str]:
 
 
 def brings(line) -> set[str]: return set().union(*(names_of(line, o) for o in line.names))
+
+
+def bound(tree: ast.AST) -> set[str]:
+    "The names that a cell gives a meaning to, those in its functions and loops included."
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load): names.add(node.id)
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)): names.add(node.name)
+        elif isinstance(node, ast.arg): names.add(node.arg)
+        elif isinstance(node, ast.ExceptHandler): names.add(node.name)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)): names |= brings(node)
+    return names
 
 
 def needed(line, used: set[str]) -> str:
@@ -267,6 +277,14 @@ def fold(cell, summary: str):
     "Show the first line of `cell` only, unless it says otherwise; a click shows the rest."
     if 'code-fold' not in cell.source:
         cell.source = f'#| code-fold: true\n#| code-summary: "{summary}"\n{cell.source}'
+
+
+def leave_out_signature(cell):
+    "Show no signature right above the code that begins with it."
+    for output in cell.outputs:
+        text = ''.join(output.get('data', {}).get('text/markdown', ''))
+        if '.parameters' not in text:
+            output['data']['text/markdown'] = re.sub(r'```python\n.*?\n```\n*', '', text, flags=re.S)
 
 
 def unhide(cell):
@@ -299,16 +317,19 @@ class ShowCode(Processor):
             if hasattr(cell, 'has_sd'): docs.append(cell)
             else: ordered, docs = [*ordered, cell, *reversed(docs)], []
         self.nb.cells[:] = reversed(ordered)
-        self.imports, self.shown = [], names_in(filter(is_shown, self.nb.cells))
+        cells = [*filter(is_shown, self.nb.cells)]
+        known = set().union(*(bound(tree) for cell in cells for tree in cell.parsed_() or []))
+        self.imports, self.missing = [], names_in(cells) - known
 
     def cell(self, cell):
+        if hasattr(cell, 'has_sd') and not is_reference(self.nb): leave_out_signature(cell)
         if cell.cell_type != 'code' or hasattr(cell, 'has_sd'): return
         hidden = {'hide', 'default_exp'} & cell.directives_.keys()
         if not hidden and not exported(cell):
             if tests_of_errors(cell): fold(cell, 'Tests of error messages')
         elif hidden or only_imports(cell):
             self.imports += imports(cell)
-            if defines(cell) & self.shown: unhide(cell)
+            if defines(cell) & self.missing: unhide(cell)
             else: del cell['source']
         elif is_reference(self.nb):
             fold(cell, f'Code: {", ".join(sorted(defines(cell))) or "methods of its class"}')
@@ -326,7 +347,7 @@ class ShowCode(Processor):
         own = '\n'.join(f'from {package}.{module} import *' for module in modules(self.nb))
         if first: first.source += f'\n{text}' if text else ''
         elif text: self.nb.cells.insert(2, first := mk_cell(text))
-        if first and first.source.count('\n') > 6: fold(first, 'Everything that this page imports')
+        if first and first.source.count('\n') > 11: fold(first, 'Everything that this page imports')
         if own: self.nb.cells.insert(2, mk_cell(own))
 
 
