@@ -143,17 +143,25 @@ def add_katex(version: str, folder: Path):
             shutil.copy(file, to)
 
 
+def breakable(table: re.Match) -> str:
+    "A table with places where a long word may go on in the next line, as a phone needs them."
+    parts = re.split('(<[^>]*>)', table[0])
+    parts[::2] = [re.sub(r'(?<=[a-z])(?=[A-Z])|(?<=\w[+_])(?=\w)', '<wbr>', o) for o in parts[::2]]
+    return ''.join(parts)
+
+
 PARAMETERS = 'natural', 'generator'
 
 
 def make_local(address: str):
     """Make links to the site's own `address` relative. Names that are mostly those of `PARAMETERS`
-    are no links to the functions of the same names."""
+    are no links to the functions of the same names. Tables of results get places to break."""
     names = '|'.join(PARAMETERS)
     for file in SITE.rglob('*.html'):
         text = file.read_text(encoding='utf-8')
         text = re.sub(rf'<a [^>]*>(<code>({names})</code>)</a>', r'\1', text)
         text = re.sub(rf'(<a [^>]*href="){address}/?', r'\1', text)
+        text = re.sub(r'<table[^>]*dataframe.*?</table>', breakable, text, flags=re.S)
         file.write_text(text, encoding='utf-8')
     for file in SITE.rglob('*.css'):    # a theme's fonts come from another host
         text = file.read_text(encoding='utf-8')
