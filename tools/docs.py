@@ -107,9 +107,11 @@ class Layout(layout.Layout):
         parts = super().page_navigation()
         if not about or not parts: return parts
         text = layout.inline_md(str(about), self.site, after[0])
-        line = f'<span class="read-next">{text}</span>'
-        return [layout.Safe(layout.to_xml(parts[0], indent=False).replace(
-            '</a></div></nav>', f'</a>{line}</div></nav>'))]
+        page = layout.to_xml(parts[0], indent=False)
+        head, tail = '<div class="nav-page nav-page-next">', '</a></div></nav>'
+        page = page.replace(head, f'{head}<span class="read-next">Read next</span>')
+        page = page.replace(tail, f'</a><span class="read-next">{text}</span></div></nav>')
+        return [layout.Safe(page)]
 
 
 def build() -> Site:

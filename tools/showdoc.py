@@ -367,10 +367,11 @@ def plain(text: str) -> str:
 
 class Describe(Processor):
     """Say in words what a figure shows to those who can't see it, where its cell doesn't (in a
-    line `#| fig-alt: …`): the section it is in, and what is written on it."""
+    line `#| fig-alt: …`): the section it is in, and what is written on it or, where a function
+    draws it, the sentence before it."""
     WORDS = 'title', 'xlabel', 'ylabel', 'label', 'suptitle', 'set_title', 'set_xlabel', 'set_ylabel'
 
-    def begin(self): self.heading = ''
+    def begin(self): self.heading, self.told = '', ''
 
     def written(self, cell) -> list[str]:
         "The titles and labels that `cell` gives."
@@ -386,11 +387,14 @@ class Describe(Processor):
         if cell.cell_type == 'markdown':
             titles = re.findall(r'^#+ (.*)$', cell.source, re.M)
             if titles: self.heading = re.sub('[`*]', '', plain(titles[-1]))
+            told = re.split(r'(?<=[.:?!])\s', plain(cell.source).strip())[-1]
+            self.told = '' if titles and told in cell.source.split('\n')[0] else told
             return
         images = [o for o in cell.get('outputs', []) if 'image/png' in o.get('data', {})]
         if not images or 'fig-alt' in cell.source: return
         about = self.heading or self.nb.frontmatter_.get('title', '')
-        text = '; '.join([f'Figure to “{about}”', *self.written(cell)])
+        parts = self.written(cell) or [re.sub(r'\[([^]]*)\]\([^)]*\)|[`*#]', r'\1', self.told)]
+        text = '; '.join(filter(None, [f'Figure to “{about}”', *parts]))
         cell.source = f'#| fig-alt: {json.dumps(text, ensure_ascii=False)}\n{cell.source}'
 
 
