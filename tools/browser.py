@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Look at every page of the built site as its readers do: in Chromium, at the width of a desktop and
-of a phone, in light and in dark. `python tools/docs.py` builds the site; this finds
+"""Look at every page of the built site as its readers do: in Chromium, at the width of a desktop
+and of a phone, in light and in dark. `python tools/docs.py` builds the site; this finds
 
 - errors in the console, images that are missing, and requests to another host;
 - pages, tables, formulas and code wider than the space they have, without a sign that they scroll;
@@ -22,12 +22,14 @@ ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT/'_docs'
 WIDTHS = {'desktop': 1400, 'phone': 390}
 SEARCHES = {'resume': 'runs.html', 'install': 'index.html', 'own loss': 'your_own_method.html',
-            'BGAT': 'bgat.html', 'multi-GPU': 'several_gpus.html'}
+            'BGAT': 'bgat.html', 'multi-GPU': 'several_gpus.html',
+            'pretrained': 'your_own_images.html', 'deploy': 'use_the_model.html',
+            'any model': 'evaluate_any_model.html', 'lbgat_train': 'command_line.html'}
 FLAGS = ('--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync '
          '--disable-background-networking --disable-component-update --remote-debugging-pipe '
          '--hide-scrollbars').split()
 
-# What a page shows; each function of the browser's language returns a list of texts.
+# What is wrong with a page, a list of texts, told by a function of the browser's language.
 LOOK = r"""(phone) => {
   const found = [], main = document.querySelector('main');
   const shown = o => o.getClientRects().length;
@@ -41,12 +43,15 @@ LOOK = r"""(phone) => {
       if (/auto|scroll/.test(getComputedStyle(o).overflowX)) return o;
   };
   if (document.documentElement.scrollWidth > innerWidth + 1) {
-    const wide = [...document.body.querySelectorAll('*')].filter(o => shown(o) && !scrolls(o)
-      && o.getBoundingClientRect().right > innerWidth + 1 && getComputedStyle(o).position !== 'fixed');
-    found.push(`the page is wider than the screen: ${wide.slice(-1).map(o => o.outerHTML.slice(0, 80))}`);
+    const beyond = o => o.getBoundingClientRect().right > innerWidth + 1;
+    const wide = [...document.body.querySelectorAll('*')].filter(o =>
+      shown(o) && !scrolls(o) && beyond(o) && getComputedStyle(o).position !== 'fixed');
+    const last = wide.slice(-1).map(o => o.outerHTML.slice(0, 80));
+    found.push(`the page is wider than the screen: ${last}`);
   }
   for (const o of main.querySelectorAll('img, svg[role=img]')) {
-    if (o.tagName === 'IMG' && o.complete && !o.naturalWidth) found.push(`an image is missing in ${where(o)}`);
+    if (o.tagName === 'IMG' && o.complete && !o.naturalWidth)
+      found.push(`an image is missing in ${where(o)}`);
     if (!(o.getAttribute('alt') || o.getAttribute('aria-label') || '').trim())
       found.push(`an image has no alternative text in ${where(o)}`);
   }
@@ -56,10 +61,10 @@ LOOK = r"""(phone) => {
       const box = scrolls(o);
       if (!shown(o) || !box || box.scrollWidth <= box.clientWidth + 1) continue;
       const cue = /local/.test(getComputedStyle(box).backgroundAttachment);
-      const by = `${box.scrollWidth} of ${box.clientWidth} px`;
-      if (!cue) found.push(`a ${kind} is cut without a sign in ${where(o)}: ${by}`);
-      else if (!phone && kind !== 'block of code') found.push(`a ${kind} is too wide in ${where(o)}: ${by}`);
-      else if (!phone && o.className.includes('cell-code')) found.push(`code is cut in ${where(o)}: ${by}`);
+      const by = `in ${where(o)}: ${box.scrollWidth} of ${box.clientWidth} px`;
+      if (!cue) found.push(`a ${kind} is cut without a sign ${by}`);
+      else if (!phone && kind !== 'block of code') found.push(`a ${kind} is too wide ${by}`);
+      else if (!phone && o.className.includes('cell-code')) found.push(`code is cut ${by}`);
     }
   if (phone) for (const o of main.querySelectorAll('table.dataframe')) {
     const box = scrolls(o), cells = [...o.querySelectorAll('tbody tr:first-child td')];
@@ -88,13 +93,15 @@ CONTRAST = r"""(dark) => {
   const found = {};
   if (dark !== light(getComputedStyle(document.body).backgroundColor) < .2)
     found['the page is not in the colours that the reader asks for'] = 1;
+  const unseen = '.katex-mathml, .katex-html, svg, mark';
   for (const o of document.querySelectorAll('main *, nav a, nav span')) {
     const text = [...o.childNodes].some(n => n.nodeType === 3 && n.data.trim());
-    const mixed = /^(color-mix|oklab)/.test(getComputedStyle(o).color);
-    if (mixed || !text || !o.getClientRects().length || o.closest('.katex-mathml, .katex-html, svg, mark')) continue;
-    const [a, b] = [getComputedStyle(o).color, behind(o)].map(light).sort((x, y) => y - x);
+    const colour = getComputedStyle(o).color, ground = behind(o);
+    if (!text || !o.getClientRects().length || o.closest(unseen) || /oklab/.test(colour)) continue;
+    const [a, b] = [colour, ground].map(light).sort((x, y) => y - x);
     const by = (a + .05) / (b + .05);
-    if (by < 3) found[`text is hard to read: ${o.tagName} .${o.className} (${getComputedStyle(o).color} on ${behind(o)})`] = 1;
+    const what = `${o.tagName} .${o.className} (${colour} on ${ground})`;
+    if (by < 3) found[`text is hard to read: ${what}`] = 1;
   }
   return Object.keys(found);
 }"""
@@ -113,7 +120,7 @@ SEARCH = r"""async (text) => {
 
 
 class Browser:
-    "Chromium, told what to do through a pipe; `events` are what happened since they were last read."
+    "Chromium, told what to do through a pipe; `events` are what happened since a page was opened."
     def __init__(self, program: str):
         self.home = tempfile.TemporaryDirectory()
         (their_in, our_out), (our_in, their_out) = os.pipe(), os.pipe()

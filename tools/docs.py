@@ -28,7 +28,9 @@ KEYWORDS = {
     'several_gpus': 'multi-GPU multi-node distributed DDP torchrun',
     'your_own_method': 'own loss own attack custom objective', 'weights': 'checkpoint load save',
     'published_weights': 'authors checkpoint pretrained', 'cli': 'command line options',
-    'evaluation': 'AutoAttack robust accuracy measure'}
+    'evaluation': 'AutoAttack robust accuracy measure', 'command_line': 'lbgat_train lbgat_eval',
+    'evaluate_any_model': 'PyTorch AutoAttack robust', 'your_own_images': 'pretrained folder',
+    'use_the_model': 'deploy production export ONNX serve'}
 HOSTED = 'https://colab.research.google.com/github/lbgat-nb/lbgat-nb/blob/gh-pages/colab'
 INSTALL = """\
 # Colab: this repository and what it needs, in two minutes

@@ -283,8 +283,9 @@ def leave_out_signature(cell):
     "Show no signature right above the code that begins with it."
     for output in cell.outputs:
         text = ''.join(output.get('data', {}).get('text/markdown', ''))
-        if '.parameters' not in text:
-            output['data']['text/markdown'] = re.sub(r'```python\n.*?\n```\n*', '', text, flags=re.S)
+        if '.parameters' in text: continue
+        text = re.sub(r'```python\n.*?\n```\n*', '', text, flags=re.S)
+        output['data']['text/markdown'] = text
 
 
 def unhide(cell):
@@ -369,7 +370,8 @@ class Describe(Processor):
     """Say in words what a figure shows to those who can't see it, where its cell doesn't (in a
     line `#| fig-alt: …`): the section it is in, and what is written on it or, where a function
     draws it, the sentence before it."""
-    WORDS = 'title', 'xlabel', 'ylabel', 'label', 'suptitle', 'set_title', 'set_xlabel', 'set_ylabel'
+    WORDS = {'title', 'xlabel', 'ylabel', 'label', 'suptitle'}
+    WORDS |= {'set_title', 'set_xlabel', 'set_ylabel'}
 
     def begin(self): self.heading, self.told = '', ''
 
