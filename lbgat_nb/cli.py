@@ -6,18 +6,23 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/cli.html.md"""
 
 # %% ../nbs/77_cli.ipynb #75c6a4de
 from __future__ import annotations
-import itertools, shlex, signal, sys, threading
-from contextlib import contextmanager, suppress
+import itertools, os, shlex, signal, sys, threading, warnings
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from fastcore.script import call_parse, store_true
 
 
 # %% auto #0
-__all__ = ['Terminated', 'friendly_errors', 'few_threads', 'lbgat_train', 'lbgat_eval', 'lbgat_reproduce', 'lbgat_report']
+__all__ = ['Terminated', 'Deserted', 'friendly_errors', 'few_threads', 'lbgat_train', 'lbgat_eval', 'lbgat_reproduce', 'lbgat_report']
 
 # %% ../nbs/77_cli.ipynb #b5e5e8d1
 class Terminated(KeyboardInterrupt):
     "SIGTERM, which stops a command like Ctrl-C"
+    what,code = 'terminated',143
+
+class Deserted(KeyboardInterrupt):
+    "The end of another process, which stops a command like Ctrl-C"
+    what,code = 'another process has ended, and this one cannot go on alone',1
 
 @contextmanager
 def _terminated():
@@ -43,14 +48,45 @@ def friendly_errors(
         message,code = str(e).rpartition('\t')[2], 2   # fastai puts the event's name in front
     except OSError as e: message,code = f'{e.strerror or e}: {e.filename or ""}'.rstrip(': '), 2
     except RuntimeError as e:
-        if type(e).__name__!='OutOfMemoryError': raise
-        message,code = 'the memory of the device is used up: choose a smaller --bs, or a smaller network', 2
+        if type(e).__name__=='OutOfMemoryError':
+            message,code = 'the memory of the device is used up: choose a smaller --bs, or a smaller network', 2
+        elif _lost(e): message,code = f'{Deserted.what}. {how_to_go_on}', Deserted.code
+        else: raise
     except KeyboardInterrupt as e:
-        what,code = ('terminated',143) if isinstance(e, Terminated) else ('interrupted',130)
+        what,code = getattr(e, 'what', 'interrupted'), getattr(e, 'code', 130)
         message = f'{what}. {str(e) or how_to_go_on}'
     else: return
-    print(f'{Path(sys.argv[0]).stem}: {message}', file=sys.stderr)
+    if not _several(): print(f'{Path(sys.argv[0]).stem}: {message}', file=sys.stderr)
+    else: _end_one_of_several(f'{Path(sys.argv[0]).stem}: {message}', code)
     sys.exit(code)
+
+
+# %% ../nbs/77_cli.ipynb #35f54d06
+def _several(): return int(os.environ.get('WORLD_SIZE', 1))>1
+
+def _lost(error):
+    "Does `error` say that the connection to another process is gone?"
+    signs = 'gloo','NCCL','Connection closed','Connection reset'
+    return _several() and any(o in f'{type(error).__name__}: {error}' for o in (*signs, 'Dist'))
+
+def _end_one_of_several(message, code):
+    from lbgat_nb.processes import says_first
+    if says_first(message): print(message, file=sys.stderr, flush=True)
+    sys.stdout.flush()
+    os._exit(code)
+
+@contextmanager
+def _together(device):
+    "A block for the processes that were started along with this one; only the first is heard"
+    if not _several():
+        yield
+        return
+    from lbgat_nb.processes import join_processes
+    if join_processes(device)[0]==0: yield
+    else:
+        with open(os.devnull, 'w') as nowhere, redirect_stdout(nowhere), warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            yield
 
 
 # %% ../nbs/77_cli.ipynb #639cb171
@@ -66,13 +102,18 @@ def _free_folder(data):
 @contextmanager
 def _run_folder(run, data):
     "The folder called `run`, or a free one, which is gone at the end if nothing was written to it; Ctrl-C says how to go on"
-    folder = Path(run) if run is not None else _free_folder(data or 'digits')
+    from lbgat_nb.processes import from_first, rank_and_world
+    folder = Path(run) if run is not None else from_first(lambda: _free_folder(data or 'digits'))
     try: yield folder
-    except KeyboardInterrupt as e:
-        if not (folder/'settings.json').exists(): raise
-        raise type(e)(f'Go on with: lbgat_train --run {shlex.quote(str(folder))} --resume') from None
+    except (KeyboardInterrupt, RuntimeError) as e:
+        if isinstance(e, RuntimeError):
+            if not _lost(e): raise
+            e = Deserted()
+        if not (folder/'settings.json').exists(): raise e
+        how = ', in as many processes as you like'*_several()
+        raise type(e)(f'Go on with: lbgat_train --run {shlex.quote(str(folder))} --resume{how}') from None
     finally:
-        if run is None:
+        if run is None and rank_and_world()[0]==0:
             with suppress(OSError):   # it is not empty
                 folder.rmdir()
                 folder.parent.rmdir()
@@ -82,8 +123,10 @@ def _run_folder(run, data):
 def _asked_run(folder, given, resume, **kwargs):
     "The run in `folder` as the options want it, and whether it goes on. Raises `InputError` if they contradict its settings."
     from dataclasses import replace
+    from lbgat_nb.processes import from_first
     from lbgat_nb.runs import make_settings, read_settings, Run
-    if resume and folder.is_dir() and all(o.name.startswith('.') for o in folder.iterdir()):
+    def empty(): return folder.is_dir() and all(o.name.startswith('.') for o in folder.iterdir())
+    if resume and from_first(empty):
         print(f'note       nothing was done in {folder} yet: the run starts, with the options given here')
         resume = False
     if not resume: return Run(make_settings(**given), folder, **kwargs), False
@@ -174,6 +217,7 @@ def lbgat_train(
     seed:int=None,      # of the split, the order of batches, the weights and all noise (default: 0)
     precision:str=None, # fp32, bf16 or fp16 (default: fp32)
     device:str=None,    # cpu, cuda, ... (default: a GPU if there is one)
+    sync_bn:store_true=False, # on several GPUs, let batch norm look at the whole batch
     save_minutes:float=None, # minutes after which training saves within an epoch (default: 15)
     run:str=None,       # folder of the run (default: runs/<data>-<number>)
     resume:store_true=False,      # go on with the run in the folder given by --run
@@ -193,7 +237,7 @@ def lbgat_train(
         given = {k:v for k,v in options.items() if k in Settings.__dataclass_fields__ and v is not None and v is not False}
         evaluation = None if no_eval else dict(attacks=attacks, n_autoattack=n_autoattack, baseline=not no_baseline)
         if resume and run is None: raise InputError("--resume needs the folder of the run: add --run FOLDER")
-        with _run_folder(run, data) as folder:
+        with _together(device), _run_folder(run, data) as folder:
             asked,resume = _asked_run(folder, given, resume, progress=not quiet, download=download)
             _train(asked, resume, evaluation)
 
@@ -302,7 +346,7 @@ def lbgat_eval(
 ):
     "Evaluate the weights of a run, or a weights file, on the test images; a run keeps the records in its results.json, and what is there is read"
     with friendly_errors('The same command starts it again, that of a run where it was'):
-        _eval(Path(target), weights, data, download, eps, attacks, n, n_autoattack, seed, device, not quiet)
+        with _together(device): _eval(Path(target), weights, data, download, eps, attacks, n, n_autoattack, seed, device, not quiet)
 
 
 # %% ../nbs/78_reproduce.ipynb #d0c9d54c

@@ -6,8 +6,8 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/several_gpus.html.md"""
 
 # %% ../nbs/23_several_gpus.ipynb #490b56cd
 from __future__ import annotations
-import atexit, sys
-from contextlib import contextmanager, ExitStack
+import atexit, os, sys
+from contextlib import contextmanager, ExitStack, suppress
 from typing import Callable
 import torch
 import torch.distributed as dist
@@ -16,14 +16,15 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from fastai.learner import Learner
 from fastai.torch_core import num_distrib, rank_distrib, to_detach
 from fastcore.basics import noop, patch
-from .core import InputError
+from .core import digest, InputError
 from .data import TensorDL
 try: from fastai.distributed import DistributedDL, DistributedTrainer
 except (ImportError, NameError): DistributedDL = DistributedTrainer = object  # no accelerate
 
 # %% auto #0
-__all__ = ['rank_and_world', 'from_all', 'from_first', 'join_processes', 'leave_processes', 'same_weights', 'average_norms',
-           'synced_norms', 'EvenDL', 'PairTrainer', 'on_every_process']
+__all__ = ['rank_and_world', 'from_all', 'from_first', 'first_of_machine', 'highest', 'says_first', 'join_processes',
+           'leave_processes', 'same_weights', 'average_norms', 'synced_norms', 'EvenDL', 'PairTrainer',
+           'on_every_process']
 
 # %% ../nbs/23_several_gpus.ipynb #9a9db5df
 def rank_and_world() -> tuple[int,int]:
@@ -53,6 +54,37 @@ def from_first(
     dist.broadcast_object_list(told := [result, error])
     if told[1] is not None: raise told[1]
     return told[0]
+
+def first_of_machine(
+    f:Callable, # What to do, such as loading images that are then kept on disk
+):
+    "What `f()` returned: in the first process of each machine, and then in the others"
+    others,result,error = int(os.environ.get('LOCAL_RANK', 0))>0,None,None
+    if not others:
+        try: result = f()
+        except Exception as e: error = e
+    for e in from_all(error):
+        if e is not None: raise e
+    return f() if others else result
+
+def highest(
+    n:int, # At least 0
+) -> int:
+    "The largest of the numbers that the processes give; faster than `from_all`"
+    if rank_and_world()[1]==1: return n
+    where = torch.accelerator.current_accelerator() if dist.get_backend()=='nccl' else 'cpu'
+    dist.all_reduce(t := torch.tensor(n, device=where), dist.ReduceOp.MAX)
+    return t.item()
+
+def says_first(
+    message:str, # What all may have to say
+) -> bool:
+    "Is this the first process with this message? Without a group, the one with rank 0 is"
+    if rank_and_world()[1]==1: return rank_distrib()==0
+    with suppress(Exception):   # where the others are gone, somebody has to speak
+        store = dist.distributed_c10d._get_default_store()
+        return store.add(f'said {digest([message])}', 1)==1
+    return True
 
 # %% ../nbs/23_several_gpus.ipynb #4e9217f1
 _missing = "Several processes need accelerate: pip install 'lbgat-nb[distributed]'"
@@ -164,7 +196,6 @@ class PairTrainer(DistributedTrainer):
                              "start without accelerate's mixed_precision")
 
     def _wrap(self):
-        from accelerate import DistributedDataParallelKwargs
         atexit.register(leave_processes)
         a,pair,dl = self.accelerator,self.pair,self.learn.dls.train
         if isinstance(dl, TensorDL):
@@ -172,10 +203,16 @@ class PairTrainer(DistributedTrainer):
             self.undo.callback(dl.share, 0, 1)
         same_weights(pair.to(a.device))
         if self.sync_bn: self.undo.enter_context(synced_norms(pair))
-        a.ddp_handler = a.ddp_handler or DistributedDataParallelKwargs()
-        a.ddp_handler.broadcast_buffers = False   # see `average_norms`
-        if 'n_clean' in pair.no_grad: a.ddp_handler.find_unused_parameters = True
+        self._leave_out([name for name,_ in pair.named_buffers()])   # see `average_norms`
+        if 'n_clean' in pair.no_grad: self._leave_out([f'natural.{k}' for k in pair.natural.state_dict()])
         return a.prepare_model(pair)
+
+    def _leave_out(self, names):
+        "Tell `DistributedDataParallel` what is not its business"
+        name,pair = '_ddp_params_and_buffers_to_ignore',self.pair
+        before = getattr(pair, name, [])
+        setattr(pair, name, [*before, *names])
+        self.undo.callback(setattr, pair, name, before)
 
     def summary(self) -> str:
         "How many images a step sees"
@@ -238,5 +275,5 @@ def on_every_process(
                          "fit within `with learn.distrib_ctx():`")
     if trainer is None: return
     if type(trainer) is DistributedTrainer:
-        trainer.__class__ = PairTrainer
+        object.__setattr__(trainer, '__class__', PairTrainer)
         trainer.verbose = verbose

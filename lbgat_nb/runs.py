@@ -7,7 +7,7 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/runs.html.md"""
 # %% ../nbs/74_runs.ipynb #9dea465d
 from __future__ import annotations
 import json, math, signal, sys, time
-from contextlib import contextmanager
+from contextlib import contextmanager, ExitStack, nullcontext
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from itertools import combinations
@@ -24,6 +24,9 @@ from .networks import create_model, Ensemble, split_name
 from .adversarial import AdversarialTraining, Objective, RobustAccuracy
 from .methods import get_objective
 from .figures import plot_curves
+from .models import pair_of
+from .processes import (
+    first_of_machine, from_all, from_first, highest, rank_and_world)
 from .sanity import sanity
 from .separate_bn import by_input, separate_bn
 from .weights import load_robust, load_weights, save_robust
@@ -67,6 +70,7 @@ class Settings:
     precision:str='fp32'         # `fp32`, `bf16` or `fp16`
     device:str|None=None         # `cpu`, `cuda`, ...; fastai's choice if None
     init:int=0                   # Which of the seed's initial weights: equal members of an ensemble differ in it
+    sync_bn:bool=False           # Does batch norm look at the whole batch of several processes?
     save_minutes:float=15        # Minutes after which a run saves within an epoch; 0: after each batch
 
 digits_settings = dict(robust='wrn_10_1', natural='resnet10_w8', eps=0.2, epochs=40, bs=64)
@@ -204,7 +208,7 @@ def learner_state(
     opt['hypers'] = [dict(h) for h in opt['hypers']]
     scaler = getattr(learn, 'scaler', None)
     return dict(
-        model=learn.model.state_dict(), opt=opt, scaler=scaler.state_dict() if scaler else {},
+        model=(pair_of(learn.model) or learn.model).state_dict(), opt=opt, scaler=scaler.state_dict() if scaler else {},
         smooth=(log.smooth_loss.count, plain(log.smooth_loss.val)),
         recorded=dict(lrs=log.lrs, losses=torch.tensor(log.losses, dtype=torch.float64),
                       iters=log.iters, values=[list(o) for o in log.values]),
@@ -270,6 +274,7 @@ class RunLog(Callback):
         store_attr('facts,monitor,about,minutes,stop')
         self.folder,self.rows = Path(folder),list(state.get('rows', []))
         self.before,self.wait = state.get('seconds', 0),60*minutes   # seconds
+        self.writes = rank_and_world()[0]==0   # of several processes the first
 
     def before_fit(self):
         log = self._line if self.learn.logger is print else self.learn.logger
@@ -287,9 +292,15 @@ class RunLog(Callback):
     def seconds(self): return round(time.perf_counter()-self.start, 2)
 
     def after_batch(self):
+        self._agree()
         if self.stop or time.perf_counter()-self.saved>=self.wait:
             self.save_state(self.iter+1 if self.training else len(self.dls.train))
         self._stop_if_asked()
+
+    def _agree(self):
+        "A signal that one of several processes got stops all of them here"
+        number = highest(int(self.stop[0]) if self.stop else 0)
+        if number and not self.stop: self.stop.append(number)
 
     def _stop_if_asked(self):
         if self.stop: raise CancelFitException
@@ -302,11 +313,16 @@ class RunLog(Callback):
                              f"start again with a smaller learning rate; {self.folder} keeps epoch {self.epoch}")
         best_before = max((r[self.monitor] for r in self.rows), default=-1)
         self.rows.append(dict(epoch=self.epoch+1, lr=self.opt.hypers[-1]['lr'], **values, seconds=self.seconds))
-        self.save('last')
-        if values[self.monitor]>best_before: self.save('best')
-        with atomic(self.folder/'log.csv') as f: pd.DataFrame(self.rows).to_csv(f, index=False)
+        if self.writes: self._write(best=values[self.monitor]>best_before)
         self.save_state()
+        self._agree()
         self._stop_if_asked()
+
+    def _write(self, best):
+        "Write the weights and the log"
+        self.save('last')
+        if best: self.save('best')
+        with atomic(self.folder/'log.csv') as f: pd.DataFrame(self.rows).to_csv(f, index=False)
 
     def save(self, name):
         row = self.rows[-1]
@@ -319,6 +335,7 @@ class RunLog(Callback):
         "Write the resume file; the next one is due when it's time, and that is at least fifty times what this one took"
         start,after = time.perf_counter(),f'{len(self.rows)} epochs'
         self.at = f'{after} and {batch} of {len(self.dls.train)} batches' if batch else after
+        if not self.writes: return
         state = dict(learner_state(self.learn), about=self.about, rows=self.rows, batch=batch,
                      seconds=self.seconds if batch else 0.)
         with atomic(self.folder/'resume.pt') as f: torch.save(state, f)
@@ -399,8 +416,9 @@ class Run:
         download:bool=False, # Download a named data set where it isn't found?
         dls=None,            # The data, if they are loaded already
     ):
-        store_attr('settings,progress,verbose,download')
-        self.folder = Path(folder)
+        heard = rank_and_world()[0]==0   # of several processes the first
+        self.settings,self.folder,self.download = settings,Path(folder),download
+        self.progress,self.verbose = progress and heard,verbose and heard
         if dls is not None: self.dls = dls
 
     @classmethod
@@ -415,7 +433,7 @@ class Run:
     @cached_property
     def objective(self): return run_objective(self.settings)
     @cached_property
-    def dls(self): return make_dls(self.settings, self.download)
+    def dls(self): return first_of_machine(lambda: make_dls(self.settings, self.download))
 
     def natural_run(self,
         name:str,    # The network to train
@@ -499,13 +517,31 @@ class Run:
             raise InputError(f"The images or their split are not those that the run in {self.folder} was started with: "
                              "restore them, or start a new run in another folder")
 
+    def check_processes(self):
+        "Raises `InputError` if so many processes can't train together like this"
+        s,world = self.settings,rank_and_world()[1]
+        if world==1: return
+        if min(s.bs, len(self.dls.train_ds))<world:
+            raise InputError(f"{world} processes can't share a batch of {s.bs} of {len(self.dls.train_ds)} images: "
+                             "start fewer, or choose a larger bs")
+        if s.sync_bn and self.dls.device.type=='cpu':
+            raise InputError("PyTorch has no SyncBatchNorm for CPUs: leave sync_bn out")
+        if self.dls.device.index is not None and s.device:
+            raise InputError(f"Each process has a device of its own, and {s.device} is one for all: "
+                             f"use {self.dls.device.type}")
+
     @contextmanager
     def alone(self):
         "A block in which no other process trains or evaluates in the folder; `InputError` if one does already"
         if not self.folder.resolve().name: raise InputError(f"A run needs a folder of its own: {self.folder} is none")
-        with locked(self.folder.resolve(), wait=False):
-            for o in (self.folder, self.folder/'sanity'): sweep(o)
+        with ExitStack() as inside:
+            from_first(lambda: self._enter(inside))
             yield
+            from_all('done')   # nobody reads what the first has not written yet
+
+    def _enter(self, inside):
+        inside.enter_context(locked(self.folder.resolve(), wait=False))
+        for o in (self.folder, self.folder/'sanity'): sweep(o)
 
     def start(self):
         "Make the folder and write the settings. Raises `InputError` if there is something in it."
@@ -523,11 +559,12 @@ class Run:
     ) -> Learner:          # After training
         "Train in the folder. Raises `InputError` if that holds something, or to `resume`, if it holds another run."
         self.networks()   # what cannot be made is refused before anything is written
+        self.check_processes()
         with self.alone():
             if resume:
                 self.check_settings()
                 self.check_data()
-            else: self.start()
+            else: from_first(self.start)
             for guide in self.guides: guide.complete('which will guide')
             learn = self.learner()
             self.fit(learn, self.restore(learn) if resume else {})
@@ -537,9 +574,10 @@ class Run:
         purpose:str='', # What for, to be printed
     ) -> Run:           # The run
         "Train or go on, unless all epochs are done"
-        if not self.finished:
+        finished,started = from_first(lambda: (self.finished, self.started))
+        if not finished:
             if self.progress and purpose: print(f'\nnatural training of {self.settings.robust}, {purpose}')
-            self.train(resume=self.started)
+            self.train(resume=started)
         return self
 
     @property
@@ -568,6 +606,13 @@ class Run:
             raise InputError(f"{file} does not fit the run ({type(e).__name__}): delete it to train from the start") from None
         return state
 
+    def together(self, learn):
+        "A block in which several processes, if there are, share each batch of `bs` images"
+        if rank_and_world()[1]==1: return nullcontext()
+        from accelerate import DataLoaderConfiguration
+        return learn.distrib_ctx(self.settings.sync_bn, cpu=self.dls.device.type=='cpu',
+                                 dataloader_config=DataLoaderConfiguration(split_batches=True))
+
     def fit(self, learn, state):
         "The epochs that are left, in the state of `restore` or from the start"
         s,dls,done = self.settings,self.dls,len(state.get('rows', []))
@@ -581,7 +626,8 @@ class Run:
         with put_off(signal.SIGINT, signal.SIGTERM) as stop:
             log = RunLog(self.folder, facts, monitor, self.about, state, s.save_minutes, stop)
             cbs = [log, SkipToBatch(done, state['batch'], state)] if state else log
-            learn.fit_steps(s.epochs, lr=s.lr, first=s.first, cbs=cbs, start_epoch=done)
+            with self.together(learn):
+                learn.fit_steps(s.epochs, lr=s.lr, first=s.first, cbs=cbs, start_epoch=done)
             if stop and self.progress: print(f'stopped    after {log.at}, where the run in {self.folder} goes on')
 
     def evaluate(self,
@@ -595,7 +641,7 @@ class Run:
         self.check_settings()
         self.check_data()
         with self.alone():
-            self.plot()
+            from_first(self.plot)
             weights = {self.settings.method: self.best}
             if baseline and self.settings.method!='natural':
                 weights['undefended'] = self.undefended.complete('undefended, for comparison').best
