@@ -127,7 +127,7 @@ def build() -> Site:
     pages.build()
     pages.write_colab()
     add_katex(version, SITE/'site_libs'/'katex')
-    make_local(pages.project.website['site-url'].rstrip('/'))
+    finish(pages.project.website['site-url'].rstrip('/'))
     return pages
 
 
@@ -157,14 +157,16 @@ def breakable(table: re.Match) -> str:
 PARAMETERS = 'natural', 'generator'
 
 
-def make_local(address: str):
-    """Make links to the site's own `address` relative. Names that are mostly those of `PARAMETERS`
-    are no links to the functions of the same names. Tables of results get places to break."""
+def finish(address: str):
+    """What smalldocs leaves to do in the pages. Links to the site's own `address` become relative.
+    Names that are mostly those of `PARAMETERS` are no links to the functions of the same names.
+    Tables of results get places to break, and options of commands none."""
     names = '|'.join(PARAMETERS)
     for file in SITE.rglob('*.html'):
         text = file.read_text(encoding='utf-8')
         text = re.sub(rf'<a [^>]*>(<code>({names})</code>)</a>', r'\1', text)
         text = re.sub(rf'(<a [^>]*href="){address}/?', r'\1', text)
+        text = re.sub(r'<code>(?=--\w)', '<code class="option">', text)
         text = re.sub(r'<table[^>]*dataframe.*?</table>', breakable, text, flags=re.S)
         file.write_text(text, encoding='utf-8')
     for file in SITE.rglob('*.css'):    # a theme's fonts come from another host
