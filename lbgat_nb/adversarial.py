@@ -94,10 +94,15 @@ class Objective:
         y:torch.Tensor, # Labels, N
     ) -> torch.Tensor:  # The loss, a scalar
         "The weighted sum of the terms"
+        return sum(t.weight*value for t,value in self.values(logits, y))
+
+    def values(self, logits:tuple, y:torch.Tensor):
+        "Each term that has a weight, and its value without it"
         known = dict(zip(self.passes, logits), y=y)
         if self.memory: known['means'] = self.memory(y, logits[0].shape[1])
         def value(o): return known[o[3:]].detach() if o.startswith('sg_') else known[o]
-        return sum(t.weight*t.fn(*map(value, t.of)) for t in self.terms if t.weight)
+        for t in self.terms:
+            if t.weight: yield t, t.fn(*map(value, t.of))
 
     def __str__(self): return ' + '.join(map(str, self.terms))
     def __repr__(self): return f'{self.name}: {self}'
@@ -298,7 +303,7 @@ class AdversarialTraining(Callback):
         if self.pair is None: return   # it came too late for a fit
         self.numbers.close()
         self.ranges = RangeCheck()
-        self.learn.xb = getattr(self.learn, 'xb', ())[:1]
+        self.learn.xb,self.logits = getattr(self.learn, 'xb', ())[:1],()
         if self.reordered: self.pair.to(memory_format=torch.contiguous_format)
         self.reordered = False
 
@@ -352,6 +357,7 @@ class AdversarialTraining(Callback):
         passes,memory = self.objective.passes,self.objective.memory
         if memory and not hasattr(self.learn, 'lr_finder'):
             memory.observe(dict(zip(passes, self.pred)), self.y)
+        self.logits = self.pred   # of all passes
         self.learn.pred = self.pred[passes.index('r_adv') if 'r_adv' in passes else 0]
 
     def after_cancel_batch(self):
