@@ -218,6 +218,7 @@ def lbgat_train(
     precision:str=None, # fp32, bf16 or fp16 (default: fp32)
     device:str=None,    # cpu, cuda, ... (default: a GPU if there is one)
     sync_bn:store_true=False, # on several GPUs, let batch norm look at the whole batch
+    skip_nan:store_true=False, # leave out batches whose loss is not a finite number, and count them
     save_minutes:float=None, # minutes after which training saves within an epoch (default: 15)
     run:str=None,       # folder of the run (default: runs/<data>-<number>)
     resume:store_true=False,      # go on with the run in the folder given by --run

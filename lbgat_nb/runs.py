@@ -6,7 +6,7 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/runs.html.md"""
 
 # %% ../nbs/74_runs.ipynb #9dea465d
 from __future__ import annotations
-import json, math, signal, sys, time
+import json, math, signal, sys, time, warnings
 from contextlib import contextmanager, ExitStack, nullcontext
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
@@ -30,11 +30,12 @@ from .processes import (
 from .sanity import sanity
 from .separate_bn import by_input, separate_bn
 from .weights import load_robust, load_weights, save_robust
-from fastai.callback.core import Callback, CancelFitException, TrainEvalCallback
+from fastai.callback.core import (
+    Callback, CancelBatchException, CancelFitException, TrainEvalCallback)
 from fastai.callback.progress import ProgressCallback
 from fastai.learner import Learner
 from fastai.metrics import accuracy
-from fastai.torch_core import default_device, no_random
+from fastai.torch_core import default_device, no_random, to_detach
 from fastcore.basics import noop, store_attr
 from fastcore.foundation import L
 from fastprogress.core import IN_NOTEBOOK
@@ -43,7 +44,7 @@ from fastprogress.core import IN_NOTEBOOK
 # %% auto #0
 __all__ = ['digits_settings', 'Settings', 'run_objective', 'check_settings', 'make_settings', 'check_device', 'make_dls',
            'fitting_model', 'member_names', 'weights_files', 'learner_state', 'set_learner_state', 'SkipToBatch',
-           'RunLog', 'read_settings', 'read_state', 'Run']
+           'FiniteLoss', 'SkipNaN', 'enough_memory', 'RunLog', 'read_settings', 'read_state', 'Run']
 
 # %% ../nbs/74_runs.ipynb #29c61b70
 @dataclass
@@ -71,6 +72,7 @@ class Settings:
     device:str|None=None         # `cpu`, `cuda`, ...; fastai's choice if None
     init:int=0                   # Which of the seed's initial weights: equal members of an ensemble differ in it
     sync_bn:bool=False           # Does batch norm look at the whole batch of several processes?
+    skip_nan:bool=False          # Leave out batches whose loss is not a finite number, in place of stopping?
     save_minutes:float=15        # Minutes after which a run saves within an epoch; 0: after each batch
 
 digits_settings = dict(robust='wrn_10_1', natural='resnet10_w8', eps=0.2, epochs=40, bs=64)
@@ -246,19 +248,86 @@ class SkipToBatch(Callback):
     def before_train(self):
         self.skipped = 0
         if self.epoch!=self.first: return
+        self._restore()
         learn,n = self.learn,len(self.dls.train)
-        try: set_learner_state(learn, self.state)
-        except Exception as e:   # a damaged file can fail in any way
-            raise InputError(f"The resume file does not fit the run ({type(e).__name__}): "
-                             "delete it to train from the start") from None
         self.skipped = self.dls.train.skip = self.batch
         learn.train_iter = self.epoch*n+self.batch
         for _ in range(self.batch): learn.pct_train += 1/(n*learn.n_epoch)   # rounded as it was
 
     def before_batch(self): self.learn.iter += self.skipped
 
+    def before_validate(self):
+        if self.epoch==self.first and self.state['validating']: self._restore()
+
+    def _restore(self):
+        try: set_learner_state(self.learn, self.state)
+        except Exception as e:   # a damaged file can fail in any way
+            raise InputError(f"The resume file does not fit the run ({type(e).__name__}): "
+                             "delete it to train from the start") from None
+
+
+# %% ../nbs/74_runs.ipynb #1bc26af7
+class FiniteLoss(Callback):
+    "Stops at a batch whose loss is not a finite number"
+    name,order,run_valid = 'finite_loss',ProgressCallback.order-1,False
+    skipped = None   # it leaves out none
+
+    def after_batch(self):
+        if self.recorder.smooth_loss.val.isfinite(): return
+        self.stop(self.learn.adversarial_training.logits, 'with --skip-nan, such a batch is left out')
+
+    def stop(self, logits, what):
+        values = self.learn.adversarial_training.objective.values(logits, plain(self.y))
+        broken = [str(term) for term,value in values if not value.isfinite()]
+        raise InputError(
+            f"The loss is not a finite number in epoch {self.epoch+1}, batch {self.iter+1} of "
+            f"{self.n_iter} ({', '.join(broken) or 'in another process'}): start again with a smaller "
+            f"learning rate; what was saved before is kept ({what})")
+
+class SkipNaN(FiniteLoss):
+    "Leaves out batches whose loss is not a finite number, and counts them"
+    order = AdversarialTraining.order-1   # before anything learns from the batch
+    def __init__(self,
+        most:int=10, # So many in a row are too many
+    ):
+        store_attr()
+        self.skipped,self.in_a_row,self.buffers = 0,0,[]
+
+    def before_batch(self): self.buffers = [(b,b.clone()) for b in self.model.buffers()]
+
+    def after_loss(self):
+        if to_detach(self.loss).isfinite():
+            self.in_a_row = 0
+            return
+        self.skipped,self.in_a_row = self.skipped+1,self.in_a_row+1
+        if self.in_a_row==self.most: self.stop(self.pred, f'{self.most} batches in a row were like this')
+        for b,before in self.buffers: b.copy_(before)
+        self.learn.yb = ()   # so the recorder leaves it out, too
+        raise CancelBatchException
+
+    def after_batch(self): pass
+    def state_dict(self): return dict(skipped=self.skipped, in_a_row=self.in_a_row)
+    def load_state_dict(self, state): self.skipped,self.in_a_row = state['skipped'],state['in_a_row']
+
+
+# %% ../nbs/74_runs.ipynb #220886de
+@contextmanager
+def enough_memory(
+    bs:int, # Images in a batch
+):
+    "Raises `InputError`, which names a batch size to try, where memory runs out within the block"
+    try: yield
+    except RuntimeError as e:
+        if not (isinstance(e, torch.OutOfMemoryError) or "can't allocate memory" in str(e)): raise
+        advice = f'try half of it (--bs {bs//2})' if bs>1 else 'choose a smaller network'
+        raise InputError(f"Training on {bs} images at once takes more memory than there is: {advice}") from e
+
 
 # %% ../nbs/74_runs.ipynb #00dac8ba
+def _most_frequent(y):
+    "The share of the most frequent label"
+    return y.bincount().max().item()/len(y)
+
 class RunLog(Callback):
     "Brings the folder of a run up to date after each epoch, saves in between, and ends the fit when it is asked to"
     order = ProgressCallback.order+1
@@ -294,7 +363,7 @@ class RunLog(Callback):
     def after_batch(self):
         self._agree()
         if self.stop or time.perf_counter()-self.saved>=self.wait:
-            self.save_state(self.iter+1 if self.training else len(self.dls.train))
+            self.save_state(self.iter+1 if self.training else len(self.dls.train), not self.training)
         self._stop_if_asked()
 
     def _agree(self):
@@ -308,15 +377,24 @@ class RunLog(Callback):
     def after_epoch(self):
         if self.epoch<len(self.rows): return
         values = dict(zip(self.recorder.metric_names[1:], self.recorder.final_record))
-        if not math.isfinite(values['train_loss']):
-            raise InputError(f"The loss of epoch {self.epoch+1} is not a finite number: "
-                             f"start again with a smaller learning rate; {self.folder} keeps epoch {self.epoch}")
         best_before = max((r[self.monitor] for r in self.rows), default=-1)
+        if self.finite_loss.skipped is not None: values['skipped'] = self.finite_loss.skipped
         self.rows.append(dict(epoch=self.epoch+1, lr=self.opt.hypers[-1]['lr'], **values, seconds=self.seconds))
         if self.writes: self._write(best=values[self.monitor]>best_before)
         self.save_state()
         self._agree()
+        self._compare_with_chance()
         self._stop_if_asked()
+
+    def _compare_with_chance(self):
+        "After a fifth of the epochs, two at least, a network should be better than one that always says the same"
+        if not self.writes or self.epoch+1!=max(2, math.ceil(self.n_epoch/5)): return
+        accuracy,chance = self.rows[-1]['accuracy'],_most_frequent(self.dls.valid_ds.y)
+        if accuracy>chance: return
+        warnings.warn(
+            f"After {self.epoch+1} of {self.n_epoch} epochs {accuracy:.1%} of the validation images are "
+            f"right, no more than by chance ({chance:.1%}): a smaller rate may help (lr, or first for "
+            "the first epoch alone), or another weight of the guidance (alpha, beta)")
 
     def _write(self, best):
         "Write the weights and the log"
@@ -331,13 +409,14 @@ class RunLog(Callback):
 
     def save_state(self,
         batch:int=0, # Batches of the epoch at work that are done
+        validating:bool=False, # Are they all, and their end was told to callbacks?
     ):
         "Write the resume file; the next one is due when it's time, and that is at least fifty times what this one took"
         start,after = time.perf_counter(),f'{len(self.rows)} epochs'
         self.at = f'{after} and {batch} of {len(self.dls.train)} batches' if batch else after
         if not self.writes: return
         state = dict(learner_state(self.learn), about=self.about, rows=self.rows, batch=batch,
-                     seconds=self.seconds if batch else 0.)
+                     validating=validating, seconds=self.seconds if batch else 0.)
         with atomic(self.folder/'resume.pt') as f: torch.save(state, f)
         self.saved = time.perf_counter()
         if self.minutes: self.wait = max(60*self.minutes, 50*(self.saved-start))
@@ -388,7 +467,7 @@ def read_state(
     return state
 
 # What a file lacks that was written when a run could go on between epochs only
-_at_end_of_epoch = dict(batch=0, seconds=0., callbacks={},
+_at_end_of_epoch = dict(batch=0, validating=False, seconds=0., callbacks={},
                         recorded=dict(lrs=[], losses=torch.empty(0), iters=[], values=[]))
 
 def _epochs_done(rows):
@@ -404,7 +483,7 @@ def _same_run(said, about):
 
 
 # %% ../nbs/74_runs.ipynb #82eafbc6
-_outward = 'data','device','save_minutes'   # settings on which the result does not depend
+_outward = 'data','device','skip_nan','save_minutes'   # what may change when a run goes on
 
 class Run:
     "A training run in a folder: data, networks, training, going on and evaluation, each from the settings"
@@ -625,8 +704,9 @@ class Run:
         if done==s.epochs: return
         with put_off(signal.SIGINT, signal.SIGTERM) as stop:
             log = RunLog(self.folder, facts, monitor, self.about, state, s.save_minutes, stop)
-            cbs = [log, SkipToBatch(done, state['batch'], state)] if state else log
-            with self.together(learn):
+            cbs = [log, SkipNaN() if s.skip_nan else FiniteLoss()]
+            if state: cbs.append(SkipToBatch(done, state['batch'], state))
+            with enough_memory(s.bs), self.together(learn):
                 learn.fit_steps(s.epochs, lr=s.lr, first=s.first, cbs=cbs, start_epoch=done)
             if stop and self.progress: print(f'stopped    after {log.at}, where the run in {self.folder} goes on')
 
