@@ -137,7 +137,7 @@ def smooth_labels(
     smooth.terms = tuple(replace(t, fn=SmoothCE(amount)) if labels(t) else t for t in smooth.terms)
     return smooth
 
-# %% ../nbs/04b_callback.ipynb #38dd7e18
+# %% ../nbs/66b_callback.ipynb #38dd7e18
 class MethodLoss(nn.Module):
     "The objective's loss for a tuple of logits, the `Learner`'s own for logits of the robust model"
     def __init__(self,
@@ -160,7 +160,7 @@ class MethodLoss(nn.Module):
     @reduction.setter
     def reduction(self, v): self.base.reduction = v
 
-# %% ../nbs/04b_callback.ipynb #75f75907
+# %% ../nbs/66b_callback.ipynb #75f75907
 def _is_cross_entropy(loss):
     "Is it nothing but the mean cross-entropy?"
     loss = getattr(loss, 'func', loss)   # fastai's losses hold PyTorch's
@@ -173,7 +173,7 @@ def warn_of_loss(objective, loss):
     warnings.warn(f"Training minimises {objective}: the Learner's loss_func, "
                   "with its class weights, smooth labels and the like, only gives valid_loss")
 
-# %% ../nbs/04b_callback.ipynb #9510f336
+# %% ../nbs/66b_callback.ipynb #9510f336
 class RangeCheck:
     "Refuses batches outside `[0,1]`: on a CPU at once, on a GPU with the next batch"
     def __init__(self): self.pending = None
@@ -191,7 +191,7 @@ class RangeCheck:
         copied.synchronize()
         check_images(ends)
 
-# %% ../nbs/04b_callback.ipynb #f48ce9e7
+# %% ../nbs/66b_callback.ipynb #f48ce9e7
 def check_batch(
     pair:BoundaryPair, # Both networks
     x:torch.Tensor,    # Clean images
@@ -211,7 +211,7 @@ def check_batch(
                          f"make it with {c}")
     check_labels(y, c or known[0])
 
-# %% ../nbs/04b_callback.ipynb #c9526769
+# %% ../nbs/66b_callback.ipynb #c9526769
 class AdversarialTraining(Callback):
     "Trains the `Learner`'s model by any `Objective` on adversarial examples made in each step"
     order,run_valid,only_for_training = MixedPrecision.order-1,False,True
@@ -238,7 +238,8 @@ class AdversarialTraining(Callback):
         if objective.memory: objective = copy.deepcopy(objective)   # of this training alone
         store_attr('objective,natural,seed,verbose,channels_last')
         self.ranges,self.numbers = RangeCheck(),ExitStack()
-        self.attack,self.grow = as_attack(attack, eps) if attack else self._pgd(eps, steps, step),grow
+        self.attack,self.grow = as_attack(attack,
+                                          eps) if attack else self._pgd(eps, steps, step),grow
         if grow is not None and not (0<grow<=1 and isinstance(self.attack, PGD)):
             raise InputError(f"eps grows over a part of the training, above 0 and at most 1, "
                              f"and in PGD: grow={grow} makes no sense here")
@@ -374,7 +375,7 @@ class AdversarialTraining(Callback):
                 f'attack     {pgd or (a.name if a else "none")}\n'
                 f'optimiser  {_name_of(learn.opt_func)}, lr {learn.lr}')
 
-# %% ../nbs/04b_callback.ipynb #c7e7c174
+# %% ../nbs/66b_callback.ipynb #c7e7c174
 def _nothing_chosen(learn):
     "Are optimiser and rate those that a `Learner` has by default?"
     return learn.opt_func is Adam and learn.lr is signature(Learner).parameters['lr'].default
@@ -402,7 +403,7 @@ def _check_optimized(opt, pair):
                          f"(first: {missing[0]}): pass opt_func a function that makes the "
                          "optimiser, not an optimiser made earlier")
 
-# %% ../nbs/04b_callback.ipynb #948e2978
+# %% ../nbs/66b_callback.ipynb #948e2978
 def _split_pair(splitter, model):
     "The parameter groups of the robust model; a natural model that learns is in the last one"
     pair = pair_of(model)
@@ -434,7 +435,7 @@ def _fit(learn, *args, **kwargs):
         for cb in learn.cbs + L(kwargs.get('cbs')):
             if hasattr(type(cb), 'tidy'): cb.tidy()
 
-# %% ../nbs/04b_callback.ipynb #0fe2c5ce
+# %% ../nbs/66b_callback.ipynb #0fe2c5ce
 class RobustAccuracy(Metric):
     "Accuracy under an attack on the validation images (final iterate)"
     only_for_training,name = True,'robust_accuracy'
@@ -473,7 +474,7 @@ class RobustAccuracy(Metric):
     @property
     def value(self): return (self.correct/self.total).item() if self.total else None
 
-# %% ../nbs/04b_callback.ipynb #4c6b1f63
+# %% ../nbs/66b_callback.ipynb #4c6b1f63
 def _ours(o): return getattr(type(o), 'only_for_training', False)
 
 @contextmanager
@@ -561,7 +562,8 @@ def _cyclic_rate(t, n, lr): return lr*min(2*t/n, 2-2*t/n)
 def _piecewise_rate(t, n, lr): return step_lr(int(t), n, lr, first=1, drops=(100/110,105/110))
 
 # Name: function of the time and the whole, in epochs, and the full rate
-schedules = dict(paper=_paper_rate, cosine=_cosine_rate, cyclic=_cyclic_rate, piecewise=_piecewise_rate)
+schedules = dict(paper=_paper_rate, cosine=_cosine_rate, cyclic=_cyclic_rate,
+                 piecewise=_piecewise_rate)
 
 class Schedule(Callback):
     "Sets the learning rate of each step"

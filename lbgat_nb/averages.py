@@ -41,7 +41,8 @@ class AveragedWeights(Callback):
         every:str='step',        # Follow after each `step`, or each `epoch`?
     ):
         if decay is not None and not 0<=decay<1:
-            raise InputError(f"The decay of an average is from 0 to below 1, such as 0.995, not {decay}")
+            raise InputError("The decay of an average is from 0 to below 1, such as 0.995, not "
+                             f"{decay}")
         if not 0<=start<1:
             raise InputError(f"start is a part of all epochs, from 0 to below 1, not {start}")
         if every not in ('step','epoch'):

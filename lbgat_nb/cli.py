@@ -39,7 +39,8 @@ def _terminated():
 def friendly_errors(
     how_to_go_on:str='', # What to say after an interrupt that says nothing itself
 ):
-    "Turns `InputError` into one line and exit code 2, Ctrl-C and SIGTERM into one line and 130 or 143"
+    """Turns `InputError` into one line and exit code 2, Ctrl-C and SIGTERM into one line and 130
+    or 143"""
     try:
         with _terminated(): yield
     except ValueError as e:
@@ -49,7 +50,9 @@ def friendly_errors(
     except OSError as e: message,code = f'{e.strerror or e}: {e.filename or ""}'.rstrip(': '), 2
     except RuntimeError as e:
         if type(e).__name__=='OutOfMemoryError':
-            message,code = 'the memory of the device is used up: choose a smaller --bs, or a smaller network', 2
+            code = 2
+            message = ('the memory of the device is used up: '
+                       'choose a smaller --bs, or a smaller network')
         elif _lost(e): message,code = f'{Deserted.what}. {how_to_go_on}', Deserted.code
         else: raise
     except KeyboardInterrupt as e:
@@ -101,7 +104,8 @@ def _free_folder(data):
 
 @contextmanager
 def _run_folder(run, data):
-    "The folder called `run`, or a free one, which is gone at the end if nothing was written to it; Ctrl-C says how to go on"
+    """The folder called `run`, or a free one, which is gone at the end if nothing was written to
+    it; Ctrl-C says how to go on"""
     from lbgat_nb.processes import from_first, rank_and_world
     folder = Path(run) if run is not None else from_first(lambda: _free_folder(data or 'digits'))
     try: yield folder
@@ -111,7 +115,8 @@ def _run_folder(run, data):
             e = Deserted()
         if not (folder/'settings.json').exists(): raise e
         how = ', in as many processes as you like'*_several()
-        raise type(e)(f'Go on with: lbgat_train --run {shlex.quote(str(folder))} --resume{how}') from None
+        again = f'lbgat_train --run {shlex.quote(str(folder))} --resume{how}'
+        raise type(e)(f'Go on with: {again}') from None
     finally:
         if run is None and rank_and_world()[0]==0:
             with suppress(OSError):   # it is not empty
@@ -121,13 +126,15 @@ def _run_folder(run, data):
 
 # %% ../nbs/77_cli.ipynb #2ec13ab5
 def _asked_run(folder, given, resume, **kwargs):
-    "The run in `folder` as the options want it, and whether it goes on. Raises `InputError` if they contradict its settings."
+    """The run in `folder` as the options want it, and whether it goes on.
+    Raises `InputError` if they contradict its settings."""
     from dataclasses import replace
     from lbgat_nb.processes import from_first
     from lbgat_nb.runs import make_settings, read_settings, Run
     def empty(): return folder.is_dir() and all(o.name.startswith('.') for o in folder.iterdir())
     if resume and from_first(empty):
-        print(f'note       nothing was done in {folder} yet: the run starts, with the options given here')
+        print(f'note       nothing was done in {folder} yet: the run starts, with the options '
+              'given here')
         resume = False
     if not resume: return Run(make_settings(**given), folder, **kwargs), False
     run = Run(replace(read_settings(folder), **given), folder, **kwargs)
@@ -135,7 +142,8 @@ def _asked_run(folder, given, resume, **kwargs):
     return run, True
 
 def few_threads(dls):
-    "One thread where images are tiny: more would mostly wait for each other, and results would depend on their number"
+    """One thread where images are tiny: more would mostly wait for each other, and results would
+    depend on their number"""
     import torch
     if dls.device.type=='cpu' and dls.train_ds.x.shape[-1]<16: torch.set_num_threads(1)
 
@@ -143,7 +151,8 @@ def _print_methods():
     from lbgat_nb.methods import methods_table
     table = methods_table().reset_index(names='method')
     for row in [table.columns, *table.values]:
-        print('  '.join(cell.ljust(table[c].str.len().max()) for c,cell in zip(table, row)).rstrip())
+        cells = [cell.ljust(table[c].str.len().max()) for c,cell in zip(table, row)]
+        print('  '.join(cells).rstrip())
 
 
 # %% ../nbs/77_cli.ipynb #af32d834
@@ -154,27 +163,35 @@ def _describe(run):
     valid = f'{len(dls.valid_ds)} validation'
     if not dls.held_out:
         valid = f'no validation (`best` is chosen by {len(dls.valid_ds)} of the training images)'
-    natural = ', with separate batch norm for clean images' if s.shared else f', natural {s.natural}' if run.objective.needs_natural else ''
-    print(f'data       {dls.train_ds.name}: {len(dls.train_ds)} training, {valid} and {len(dls.test_ds)} test images of {image}, {dls.c} classes\n'
+    natural = f', natural {s.natural}' if run.objective.needs_natural else ''
+    if s.shared: natural = ', with separate batch norm for clean images'
+    print(f'data       {dls.train_ds.name}: {len(dls.train_ds)} training, {valid} and '
+          f'{len(dls.test_ds)} test images of {image}, {dls.c} classes\n'
           f'networks   robust {s.robust}{natural}\n'
-          f'training   {s.epochs} epochs, batch size {s.bs}, {s.precision} on {dls.device}, seed {s.seed}\n'
+          f'training   {s.epochs} epochs, batch size {s.bs}, {s.precision} on {dls.device}, seed '
+          f'{s.seed}\n'
           f'folder     {run.folder}')
 
 def _say_checks(checks):
     "The checks against masked gradients in one line, and those that failed"
     failed = checks[~checks['passed'].astype(bool)]
     said = [f"  {name} ({must}): {seen}" for name,(must,_,seen) in zip(failed.index, failed.values)]
-    return '\n'.join([f"checks against masked gradients: {len(checks)-len(failed)} of {len(checks)} passed", *said])
+    return '\n'.join([f"checks against masked gradients: {len(checks)-len(failed)} of "
+                      f"{len(checks)} passed", *said])
 
 
 # %% ../nbs/77_cli.ipynb #f03ccd33
 def _chosen(attacks, n_autoattack, total):
-    "The attacks that the text `attacks` names, and the number of images for AutoAttack; 0 leaves it out"
+    """The attacks that the text `attacks` names, and the number of images for AutoAttack; 0 leaves
+    it out"""
     from lbgat_nb.core import InputError
     names = [o.strip() for o in attacks.split(',')]
     if n_autoattack is not None and n_autoattack<0:
-        raise InputError(f"--n-autoattack is a number of images, not {n_autoattack}: use 0 for none")
-    if not any(names): raise InputError("There is no attack to evaluate: name some with --attacks, such as clean,pgd20")
+        raise InputError(f"--n-autoattack is a number of images, not {n_autoattack}: use 0 for "
+                         "none")
+    if not any(names):
+        raise InputError("There is no attack to evaluate: name some with --attacks, such as "
+                         "clean,pgd20")
     return tuple(names), min(1000 if n_autoattack is None else n_autoattack, total)
 
 def _train(run, resume, evaluation):
@@ -196,24 +213,37 @@ def _train(run, resume, evaluation):
 # %% ../nbs/77_cli.ipynb #31662789
 @call_parse
 def lbgat_train(
-    data:str=None,      # digits (the default), cifar10, cifar100, tinyimagenet, or a folder with train/<class>/* and test/<class>/*
-    download:store_true=False, # download a data set that is named and not found in $LBGAT_DATA or fastai's data folder
+    # digits (the default), cifar10, cifar100, tinyimagenet, or a folder with train/<class>/* and
+    # test/<class>/*
+    data:str=None,
+    # download a data set that is named and not found in $LBGAT_DATA or fastai's data folder
+    download:store_true=False,
     method:str=None,    # one of those that `--list-methods` shows (default: lbgat+trades)
-    alpha:float=None,   # weight of the regulariser (default: the method's; 0 for lbgat+trades, for which the paper has 0 and 6)
+    # weight of the regulariser (default: the method's; 0 for lbgat+trades, for which the paper has
+    # 0 and 6)
+    alpha:float=None,
     beta:float=None,    # weight of the natural model's cross-entropy (default: 1)
     robust:str=None,    # robust network, such as wrn_34_10 (default; wrn_10_1 for digits)
-    natural:str=None,   # natural network, such as resnet18_lbgat (default; resnet10_w8 for digits); a+b for an ensemble
-    natural_weights:str=None, # its weights, files separated by commas (default: fresh; for BGAT, trained first)
-    shared:store_true=False, # one network for both, with separate batch norm, in place of a natural network
-    eps:float=None,     # radius of the l∞ ball, pixels being in [0,1] (default: 0.031; 0.2 for digits)
+    # natural network, such as resnet18_lbgat (default; resnet10_w8 for digits); a+b for an ensemble
+    natural:str=None,
+    # its weights, files separated by commas (default: fresh; for BGAT, trained first)
+    natural_weights:str=None,
+    # one network for both, with separate batch norm, in place of a natural network
+    shared:store_true=False,
+    # radius of the l∞ ball, pixels being in [0,1] (default: 0.031; 0.2 for digits)
+    eps:float=None,
     steps:int=None,     # steps of the training attack (default: 10)
     epochs:int=None,    # epochs (default: 100; 40 for digits)
     bs:int=None,        # batch size (default: 128; 64 for digits)
     lr:float=None,      # learning rate before its two drops (default: 0.1)
     first:float=None,   # factor on the learning rate of the first epoch (default: 0.2)
-    size:int=None,      # side to which the images of a folder are resized (default: they all have one size)
-    n_train:int=None,   # training images to use, always the same ones for the same number (default: all)
-    valid_pct:float=None, # part of the training images held out to choose the best epoch by (default: 0.1; 0: train on all images, and choose by some of them)
+    # side to which the images of a folder are resized (default: they all have one size)
+    size:int=None,
+    # training images to use, always the same ones for the same number (default: all)
+    n_train:int=None,
+    # part of the training images held out to choose the best epoch by (default: 0.1; 0: train on
+    # all images, and choose by some of them)
+    valid_pct:float=None,
     seed:int=None,      # of the split, the order of batches, the weights and all noise (default: 0)
     precision:str=None, # fp32, bf16 or fp16 (default: fp32)
     device:str=None,    # cpu, cuda, ... (default: a GPU if there is one)
@@ -225,19 +255,24 @@ def lbgat_train(
     no_eval:store_true=False,     # train only
     no_baseline:store_true=False, # leave out the undefended network that is trained for comparison
     attacks:str='clean,pgd20,cw20,autoattack', # what to evaluate, as for lbgat_eval
-    n_autoattack:int=None,        # test images for AutoAttack (default: 1000, or all if there are fewer; 0: no AutoAttack)
+    # test images for AutoAttack (default: 1000, or all if there are fewer; 0: no AutoAttack)
+    n_autoattack:int=None,
     quiet:store_true=False,       # no progress bars and no line an epoch
     list_methods:store_true=False, # print the table of methods and do nothing else
 ):
-    "Train a robust classifier by LBGAT and evaluate it: clean, PGD-20, CW-20, AutoAttack, beside an undefended network"
+    """Train a robust classifier by LBGAT and evaluate it: clean, PGD-20, CW-20, AutoAttack, beside
+    an undefended network"""
     options = dict(locals())
     with friendly_errors('Nothing was done yet: the same command starts it'):
         if list_methods: return _print_methods()
         from lbgat_nb.core import InputError
         from lbgat_nb.runs import Settings
-        given = {k:v for k,v in options.items() if k in Settings.__dataclass_fields__ and v is not None and v is not False}
-        evaluation = None if no_eval else dict(attacks=attacks, n_autoattack=n_autoattack, baseline=not no_baseline)
-        if resume and run is None: raise InputError("--resume needs the folder of the run: add --run FOLDER")
+        given = {k:v for k,v in options.items() if k in Settings.__dataclass_fields__
+                 and v is not None and v is not False}
+        evaluation = dict(attacks=attacks, n_autoattack=n_autoattack, baseline=not no_baseline)
+        if no_eval: evaluation = None
+        if resume and run is None:
+            raise InputError("--resume needs the folder of the run: add --run FOLDER")
         with _together(device), _run_folder(run, data) as folder:
             asked,resume = _asked_run(folder, given, resume, progress=not quiet, download=download)
             _train(asked, resume, evaluation)
@@ -253,15 +288,18 @@ def _header(target, weights):
     return file, read_header(file)
 
 def _image_size(data, header):
-    "The size to which images are brought: that of the training, where the data have no size of their own"
+    """The size to which images are brought: that of the training, where the data have no size of
+    their own"""
     from lbgat_nb.datasets import named_dls, recognise
-    name = data if data in named_dls else Path(data).expanduser().is_dir() and recognise(Path(data).expanduser())
+    folder = Path(data).expanduser()
+    name = data if data in named_dls else folder.is_dir() and recognise(folder)
     if not header.get('size') or name in ('digits','cifar10','cifar100'): return None
     h,w = header['size']
     return h if h==w else (h,w)
 
 def _test_data(target, header, data, device, download):
-    "The data to evaluate on: those that are named, else those of the run, else those that the header names"
+    """The data to evaluate on: those that are named, else those of the run, else those that the
+    header names"""
     from lbgat_nb.core import InputError
     from lbgat_nb.datasets import get_dls, named_dls
     from lbgat_nb.runs import check_device, Run
@@ -273,20 +311,24 @@ def _test_data(target, header, data, device, download):
     name = data or header.get('data')
     if data is None and name not in named_dls:
         raise InputError(f"{target} was trained on {name}: say where it is with --data FOLDER")
-    return get_dls(name, size=_image_size(name, header), download=download, device=check_device(device))
+    return get_dls(name, size=_image_size(name, header), download=download,
+                   device=check_device(device))
 
 
 # %% ../nbs/77_cli.ipynb #3d7993f4
 def _test_loader(dls, header):
-    "The test images, with labels in the order of the network's classes. Raises `InputError` if they are not for this network."
+    """The test images, with labels in the order of the network's classes.
+    Raises `InputError` if they are not for this network."""
     from lbgat_nb.core import InputError
     ds,vocab = dls.test_ds,header.get('vocab') or list(dls.vocab)
     trained,given = (header['c_in'], *header.get('size', ds.x.shape[2:])),tuple(ds.x.shape[1:])
     if given!=trained:
-        raise InputError(f"The network was trained on images of {'×'.join(map(str, trained))}, these are {'×'.join(map(str, given))}: "
+        raise InputError(f"The network was trained on images of {'×'.join(map(str, trained))}, "
+                         f"these are {'×'.join(map(str, given))}: "
                          "name its data with --data")
     if len(vocab)!=header['n_out']:
-        raise InputError(f"The network knows {header['n_out']} classes, these images have {len(vocab)}: name its data with --data")
+        raise InputError(f"The network knows {header['n_out']} classes, these images have "
+                         f"{len(vocab)}: name its data with --data")
     return dls.test if list(ds.vocab)==vocab else dls.test.new(ds.with_vocab(vocab))
 
 
@@ -301,7 +343,9 @@ def _count(n, total):
     "The number of images to evaluate. Raises `InputError` where there aren't as many."
     from lbgat_nb.core import InputError
     if n is None: return total
-    if not 1<=n<=total: raise InputError(f"--n {n} is no number of test images to evaluate: use 1 to {total}, or leave it out")
+    if not 1<=n<=total:
+        raise InputError(f"--n {n} is no number of test images to evaluate: use 1 to {total}, or "
+                         "leave it out")
     return n
 
 def _eval(target, weights, data, download, eps, attacks, n, n_autoattack, seed, device, progress):
@@ -319,15 +363,19 @@ def _eval(target, weights, data, download, eps, attacks, n, n_autoattack, seed, 
     n = _count(n, len(test.dataset))
     attacks,n_aa = _chosen(attacks, n_autoattack, n)
     about = f' ({n_aa} for AutoAttack)' if n_aa else ''
-    print(f"weights    {file}: {header['model']}, {header.get('method')}, epoch {header.get('epoch')}\n"
-          f"data       {dls.train_ds.name}, {n} test images{about}\neps        {eps:g} of the pixel range [0,1]")
+    print(f"weights    {file}: {header['model']}, {header.get('method')}, epoch "
+          f"{header.get('epoch')}\ndata       {dls.train_ds.name}, {n} test images{about}\neps     "
+          f"   {eps:g} of the pixel range [0,1]")
     title = f"{header.get('method')}{'' if weights=='best' else f' ({weights})'}"
     check_seed(seed)
-    ask = dict(eps=eps, seed=seed, part='test', progress=progress, **(dict(folder=target, title=title) if target.is_dir() else {}))
+    ask = dict(eps=eps, seed=seed, part='test', progress=progress,
+               **(dict(folder=target, title=title) if target.is_dir() else {}))
     model = load_robust(file).to(dls.device)
-    print(f'\n{results_table(evaluate(model, test, attacks=attacks, n=n, n_autoattack=n_aa, **ask))}')
+    records = evaluate(model, test, attacks=attacks, n=n, n_autoattack=n_aa, **ask)
+    print(f'\n{results_table(records)}')
     if set(attacks)=={'clean'}: return
-    print(f'\n{_say_checks(sanity(model, test, source=_undefended(target, dls), n=min(n, 128), **ask))}')
+    checks = sanity(model, test, source=_undefended(target, dls), n=min(n, 128), **ask)
+    print(f'\n{_say_checks(checks)}')
 
 
 # %% ../nbs/77_cli.ipynb #c3238040
@@ -335,19 +383,29 @@ def _eval(target, weights, data, download, eps, attacks, n, n_autoattack, seed, 
 def lbgat_eval(
     target:str,         # a run's folder, or a weights file (.safetensors)
     weights:str='best', # which weights of a run: best or last
-    data:str=None,      # a data set or folder, as for lbgat_train (default: what the weights were trained on)
-    download:store_true=False, # download a data set that is named and not found in $LBGAT_DATA or fastai's data folder
-    eps:float=None,     # radius of the l∞ ball, pixels being in [0,1] (default: that of the training, or if the file doesn't say, of its data)
-    attacks:str='clean,pgd20,cw20,autoattack', # what to evaluate, of clean, fgsm, pgd20, cw20, autoattack, autoattack-plus, autoattack-rand, apgd-ce, apgd-dlr, apgd-t, fab, fab-t, square
+    # a data set or folder, as for lbgat_train (default: what the weights were trained on)
+    data:str=None,
+    # download a data set that is named and not found in $LBGAT_DATA or fastai's data folder
+    download:store_true=False,
+    # radius of the l∞ ball, pixels being in [0,1] (default: that of the training, or if the file
+    # doesn't say, of its data)
+    eps:float=None,
+    # what to evaluate, of clean, fgsm, pgd20, cw20, autoattack, autoattack-plus, autoattack-rand,
+    # apgd-ce, apgd-dlr, apgd-t, fab, fab-t, square
+    attacks:str='clean,pgd20,cw20,autoattack',
     n:int=None,         # test images (default: all)
-    n_autoattack:int=None, # test images for AutoAttack (default: 1000, or all if there are fewer; 0: no AutoAttack)
+    # test images for AutoAttack (default: 1000, or all if there are fewer; 0: no AutoAttack)
+    n_autoattack:int=None,
     seed:int=0,         # of the choice of images and all noise
     device:str=None,    # cpu, cuda, ... (default: a GPU if there is one)
     quiet:store_true=False, # no progress bars
 ):
-    "Evaluate the weights of a run, or a weights file, on the test images; a run keeps the records in its results.json, and what is there is read"
+    """Evaluate the weights of a run, or a weights file, on the test images; a run keeps the records
+    in its results.json, and what is there is read"""
     with friendly_errors('The same command starts it again, that of a run where it was'):
-        with _together(device): _eval(Path(target), weights, data, download, eps, attacks, n, n_autoattack, seed, device, not quiet)
+        with _together(device):
+            _eval(Path(target), weights, data, download, eps, attacks, n, n_autoattack, seed,
+                  device, not quiet)
 
 
 # %% ../nbs/78_reproduce.ipynb #d0c9d54c

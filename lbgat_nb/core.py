@@ -113,9 +113,11 @@ def generator(
 def tensors_hash(
     tensors:dict, # Tensors by name
 ) -> str:         # SHA-256, 64 hex digits
-    "Hash of `tensors`, each with its name, type and shape, wherever and in whatever order they are stored"
+    """Hash of `tensors`, each with its name, type and shape, wherever and in whatever order they
+    are stored"""
     def bits(t): return t.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
-    return digest(o for k,t in sorted(tensors.items()) for o in (k, t.dtype, tuple(t.shape), bits(t)))
+    return digest(o for k,t in sorted(tensors.items())
+                  for o in (k, t.dtype, tuple(t.shape), bits(t)))
 
 
 # %% ../nbs/60_core.ipynb #6834edf4
@@ -161,7 +163,8 @@ def beside(
     try: yield folder
     except Exception as e:
         if isinstance(e, InputError) or not _is_full(folder, e): raise
-        raise InputError(f"{path} can't be written, the disk is full: make room and try again") from e
+        full = f"{path} can't be written, the disk is full: make room and try again"
+        raise InputError(full) from e
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         if fd is not None: os.close(fd)

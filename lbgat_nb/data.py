@@ -104,7 +104,8 @@ class TensorDL(TfmdDL):
         world:int, # How many there are
         split:bool=False, # Is `bs` what all have together, not each?
     ):
-        "Give this process its part of each batch. Raises `InputError` where somebody would get none."
+        """Give this process its part of each batch.
+        Raises `InputError` where somebody would get none."""
         self.rank,self.world,self.split = rank,world,split
         n = min(self.whole, self.n)
         if world>1 and n<world:

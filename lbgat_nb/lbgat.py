@@ -28,7 +28,8 @@ def lbgat(
 
 # %% ../nbs/07_lbgat.ipynb #26312483
 def lbgat_trades(
-    alpha:float=0., # Weight of the divergence; 0 and 6 in the paper, 9 in what the authors did later
+    # Weight of the divergence; 0 and 6 in the paper, 9 in what the authors did later
+    alpha:float=0.,
     beta:float=1.,  # Weight of the natural model's cross-entropy
     guide:float=1., # Weight of the guidance
 ) -> Objective:

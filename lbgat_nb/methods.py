@@ -65,7 +65,8 @@ def lbgat_ce(
 ) -> Objective:
     "Ablation: LBGAT+TRADES (α=0) with a cross-entropy on the robust model, w/ in table 1"
     own_label = Term(ce, ('r_adv','y'))
-    return Objective('lbgat-ce', *learning_guide(beta, guide), own_label, clean_pass, attack_loss=kl_loss)
+    return Objective('lbgat-ce', *learning_guide(beta, guide), own_label, clean_pass,
+                     attack_loss=kl_loss)
 
 # %% ../nbs/08_combinations.ipynb #ec4abf24
 methods = {f().name: f for f in (

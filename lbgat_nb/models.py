@@ -201,7 +201,7 @@ def prefers_channels_last(*nets, half=False):
                  if isinstance(m, nn.Conv2d))
     return ours and not narrow and (half or next(nets[0].parameters()).device.type=='cpu')
 
-# %% ../nbs/04b_callback.ipynb #dcfda4d7
+# %% ../nbs/66b_callback.ipynb #dcfda4d7
 class BoundaryPair(nn.Module):
     "A robust model with the natural model that guides it; with clean images alone the robust one"
     is_pair = True
@@ -257,7 +257,7 @@ class BoundaryPair(nn.Module):
         return self
 
 
-# %% ../nbs/04b_callback.ipynb #27c7429e
+# %% ../nbs/66b_callback.ipynb #27c7429e
 def pair_of(
     model:nn.Module, # A `BoundaryPair`, bare or wrapped, or any other module
 ) -> BoundaryPair|None: # The pair, None if there is none

@@ -200,7 +200,8 @@ def _one_network(name, n_out, c_in):
     if not net:
         raise InputError(f"There is no network called {_short(name)!r}: use wrn_<depth>_<widen> "
                          "(say wrn_34_10) or resnet18, resnet18_lbgat, resnet10, if need be with "
-                         "a width (resnet18_w16), or timm:, torchvision: or fastai: and a name of theirs")
+                         "a width (resnet18_w16), or timm:, torchvision: or fastai: and a name of "
+                         "theirs")
     net.name, net.n_out, net.c_in = name, n_out, c_in
     return net
 

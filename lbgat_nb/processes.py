@@ -90,13 +90,15 @@ def says_first(
 _missing = "Several processes need accelerate: pip install 'lbgat-nb[distributed]'"
 
 def join_processes(
-    device:str|torch.device|None=None, # The kind to work on, such as `cpu`; None: GPUs, if there are
+    # The kind to work on, such as `cpu`; None: GPUs, if there are
+    device:str|torch.device|None=None,
 ) -> tuple[int,int]: # Which process this is, and how many there are
     "Join the processes that torchrun or accelerate started along with this one, if any"
     if num_distrib()>1 and not (dist.is_available() and dist.is_initialized()):
         if DistributedTrainer is object: raise InputError(_missing)
         from accelerate import PartialState
-        PartialState(cpu=not torch.cuda.is_available() or torch.device(device or 'cuda').type=='cpu')
+        PartialState(cpu=not torch.cuda.is_available()
+                     or torch.device(device or 'cuda').type=='cpu')
         atexit.register(leave_processes)
     return rank_and_world()
 
@@ -160,7 +162,8 @@ class EvenDL(DistributedDL):
         idxs = from_first(lambda: list(self.dl.get_idxs()))
         self.n = len(idxs)//self.world_size*self.world_size
         if not self.n:
-            raise InputError(f"{self.world_size} processes cannot share {len(idxs)} images: use fewer")
+            raise InputError(f"{self.world_size} processes cannot share {len(idxs)} images: use "
+                             "fewer")
         return idxs[:self.n][self.rank::self.world_size]
 
     def __len__(self):
@@ -204,7 +207,8 @@ class PairTrainer(DistributedTrainer):
         same_weights(pair.to(a.device))
         if self.sync_bn: self.undo.enter_context(synced_norms(pair))
         self._leave_out([name for name,_ in pair.named_buffers()])   # see `average_norms`
-        if 'n_clean' in pair.no_grad: self._leave_out([f'natural.{k}' for k in pair.natural.state_dict()])
+        if 'n_clean' in pair.no_grad:
+            self._leave_out([f'natural.{k}' for k in pair.natural.state_dict()])
         return a.prepare_model(pair)
 
     def _leave_out(self, names):
@@ -232,8 +236,8 @@ class PairTrainer(DistributedTrainer):
     def _even(self, dl):
         split = self.accelerator.split_batches
         if split and dl.bs%self.world:
-            raise InputError(f"{self.world} processes cannot share batches of {dl.bs} images evenly: "
-                             "choose another batch size")
+            raise InputError(f"{self.world} processes cannot share batches of {dl.bs} images "
+                             "evenly: choose another batch size")
         return EvenDL(dl.new(bs=dl.bs//self.world) if split else dl, device=self.accelerator.device)
 
     def after_loss(self):
@@ -268,7 +272,8 @@ def on_every_process(
     learn:Learner,     # A `Learner` with a pair
     verbose:bool=False,# Say how many images a step sees?
 ):
-    "Within `distrib_ctx`, make fastai's trainer one for pairs. `InputError` for a process that would train alone."
+    """Within `distrib_ctx`, make fastai's trainer one for pairs.
+    `InputError` for a process that would train alone."""
     trainer = getattr(learn, 'distributed_trainer', None)
     if trainer is None and num_distrib()>1:
         raise InputError(f"{num_distrib()} processes were started, and each would train alone: "

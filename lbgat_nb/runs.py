@@ -50,30 +50,40 @@ __all__ = ['digits_settings', 'Settings', 'run_objective', 'check_settings', 'ma
 @dataclass
 class Settings:
     "What a training run is asked to do; the defaults are those of the paper"
-    data:str='digits'            # `digits`, `cifar10`, `cifar100`, `tinyimagenet`, or a folder, see `get_dls`
+    # `digits`, `cifar10`, `cifar100`, `tinyimagenet`, or a folder, see `get_dls`
+    data:str='digits'
     method:str='lbgat+trades'    # A key of `lbgat_nb.methods.methods`
     alpha:float|None=None        # Weight of the regulariser; the method's own default if None
-    beta:float|None=None         # Weight of the natural model's cross-entropy; the method's own default if None
+    # Weight of the natural model's cross-entropy; the method's own default if None
+    beta:float|None=None
     robust:str='wrn_34_10'       # Robust network, a name for `create_model`
     natural:str='resnet18_lbgat' # Natural network, likewise; `a+b` for an ensemble of two
-    natural_weights:str|list|None=None # Files of the natural network, a list or with commas between; None: BGAT trains them
-    shared:bool=False            # One network for both, with separate batch norm, in place of `natural` (table 2 †)?
+    # Files of the natural network, a list or with commas between; None: BGAT trains them
+    natural_weights:str|list|None=None
+    # One network for both, with separate batch norm, in place of `natural` (table 2 †)?
+    shared:bool=False
     eps:float=0.031              # Radius of the l∞ ball, in pixel units
     steps:int=10                 # Steps of the training attack
     epochs:int=100               # Epochs
     bs:int=128                   # Batch size
     lr:float=0.1                 # Learning rate between the first epoch and the first drop
     first:float=0.2              # Factor on the learning rate of the first epoch
-    size:int|None=None           # Side to which images of a folder are resized, in pixels; None if all have one size
-    n_train:int|None=None        # Training images, always the same ones for the same number; all if None
-    valid_pct:float=0.1          # Part of the training images held out to choose the best epoch by; 0 holds none out
+    # Side to which images of a folder are resized, in pixels; None if all have one size
+    size:int|None=None
+    # Training images, always the same ones for the same number; all if None
+    n_train:int|None=None
+    # Part of the training images held out to choose the best epoch by; 0 holds none out
+    valid_pct:float=0.1
     seed:int=0                   # Of the split, the order of the batches, the weights and the noise
     precision:str='fp32'         # `fp32`, `bf16` or `fp16`
     device:str|None=None         # `cpu`, `cuda`, ...; fastai's choice if None
-    init:int=0                   # Which of the seed's initial weights: equal members of an ensemble differ in it
+    # Which of the seed's initial weights: equal members of an ensemble differ in it
+    init:int=0
     sync_bn:bool=False           # Does batch norm look at the whole batch of several processes?
-    skip_nan:bool=False          # Leave out batches whose loss is not a finite number, in place of stopping?
-    save_minutes:float=15        # Minutes after which a run saves within an epoch; 0: after each batch
+    # Leave out batches whose loss is not a finite number, in place of stopping?
+    skip_nan:bool=False
+    # Minutes after which a run saves within an epoch; 0: after each batch
+    save_minutes:float=15
 
 digits_settings = dict(robust='wrn_10_1', natural='resnet10_w8', eps=0.2, epochs=40, bs=64)
 
@@ -81,10 +91,12 @@ digits_settings = dict(robust='wrn_10_1', natural='resnet10_w8', eps=0.2, epochs
 def run_objective(
     s:Settings, # The settings of a run
 ) -> Objective:
-    "What a run minimises. Raises `InputError` for a method or weight that does not exist, or nothing to share."
+    """What a run minimises. Raises `InputError` for a method or weight that does not exist, or
+    nothing to share."""
     objective = get_objective(s.method, alpha=s.alpha, beta=s.beta)
     if s.shared and not objective.needs_natural:
-        raise InputError(f"The method {s.method} has no natural model, so there is nothing to share: leave shared out")
+        raise InputError(f"The method {s.method} has no natural model, so there is nothing to "
+                         "share: leave shared out")
     return by_input(objective) if s.shared else objective
 
 
@@ -92,9 +104,11 @@ def run_objective(
 _types = {'str':str, 'int':int, 'float':(int,float), 'bool':bool, 'list':list, 'None':type(None)}
 
 def _check_type(name, allowed, value):
-    "Raises `InputError` unless `value` has a type that the text `allowed` names; True and False are no numbers here"
+    """Raises `InputError` unless `value` has a type that the text `allowed` names; True and False
+    are no numbers here"""
     kinds = [o.strip() for o in allowed.split('|')]
-    fits = 'bool' in kinds if isinstance(value, bool) else any(isinstance(value, _types[k]) for k in kinds)
+    fits = any(isinstance(value, _types[k]) for k in kinds)
+    if isinstance(value, bool): fits = 'bool' in kinds
     if not fits: raise InputError(f"{name} must be {' or '.join(kinds)}, not {value!r}")
 
 def check_settings(
@@ -111,14 +125,17 @@ def check_settings(
     if not 0<=s.save_minutes<math.inf:
         raise InputError(f"save_minutes is a number of minutes, from 0 on, not {s.save_minutes}")
     for k in ('steps','epochs','bs','size','n_train'):
-        if (v := getattr(s, k)) is not None and v<1: raise InputError(f"{k} must be at least 1, not {v}")
+        if (v := getattr(s, k)) is not None and v<1:
+            raise InputError(f"{k} must be at least 1, not {v}")
     if not 0<=s.valid_pct<1:
-        raise InputError(f"valid_pct is a part of the training images, from 0 to below 1, not {s.valid_pct}")
+        raise InputError("valid_pct is a part of the training images, from 0 to below 1, not "
+                         f"{s.valid_pct}")
     if s.precision not in ('fp32','bf16','fp16'):
         raise InputError(f"precision is fp32, bf16 or fp16, not {s.precision}")
     objective = run_objective(s)   # refuses what does not exist
     if s.natural_weights is not None and (s.shared or not objective.needs_natural):
-        raise InputError(f"The method {s.method}{' with a shared network' if s.shared else ''} has no natural model of its own: leave natural_weights out")
+        raise InputError(f"The method {s.method}{' with a shared network' if s.shared else ''} has "
+                         "no natural model of its own: leave natural_weights out")
     return s
 
 
@@ -130,7 +147,8 @@ def make_settings(
     given = {k:v for k,v in given.items() if v is not None}
     known = [f.name for f in fields(Settings)]
     if unknown := given.keys()-set(known):
-        raise InputError(f"There is no setting called {', '.join(sorted(unknown))}: use {', '.join(known)}")
+        raise InputError(f"There is no setting called {', '.join(sorted(unknown))}: use "
+                         f"{', '.join(known)}")
     defaults = digits_settings if given.get('data','digits')=='digits' else {}
     s = check_settings(Settings(**{**defaults, **given}))
     check_device(s.device)
@@ -162,7 +180,8 @@ def fitting_model(
     name:str, # A name for `create_model`
     dls,      # The data
 ) -> nn.Module:
-    "The network called `name` with fresh weights. Raises `InputError` if it can't take images of this size."
+    """The network called `name` with fresh weights.
+    Raises `InputError` if it can't take images of this size."""
     images = dls.train_ds.x[:1].float()
     net = create_model(name, dls.c, images.shape[1])
     try:
@@ -186,7 +205,8 @@ def weights_files(
     given:str|list, # Files: a list, or a text with commas between them
     n:int,          # How many there should be
 ) -> list:          # The files
-    "The weights files that a user names. A file's own name may hold commas, if the file is there. Raises `InputError` if there are not `n`."
+    """The weights files that a user names. A file's own name may hold commas, if the file is there.
+    Raises `InputError` if there are not `n`."""
     parts = given if isinstance(given, list) else given.split(',')
     if isinstance(given, str):
         for cuts in combinations(range(1, len(parts)), n-1):
@@ -210,7 +230,8 @@ def learner_state(
     opt['hypers'] = [dict(h) for h in opt['hypers']]
     scaler = getattr(learn, 'scaler', None)
     return dict(
-        model=(pair_of(learn.model) or learn.model).state_dict(), opt=opt, scaler=scaler.state_dict() if scaler else {},
+        model=(pair_of(learn.model) or learn.model).state_dict(), opt=opt,
+        scaler=scaler.state_dict() if scaler else {},
         smooth=(log.smooth_loss.count, plain(log.smooth_loss.val)),
         recorded=dict(lrs=log.lrs, losses=torch.tensor(log.losses, dtype=torch.float64),
                       iters=log.iters, values=[list(o) for o in log.values]),
@@ -274,15 +295,16 @@ class FiniteLoss(Callback):
 
     def after_batch(self):
         if self.recorder.smooth_loss.val.isfinite(): return
-        self.stop(self.learn.adversarial_training.logits, 'with --skip-nan, such a batch is left out')
+        logits = self.learn.adversarial_training.logits
+        self.stop(logits, 'with --skip-nan, such a batch is left out')
 
     def stop(self, logits, what):
         values = self.learn.adversarial_training.objective.values(logits, plain(self.y))
         broken = [str(term) for term,value in values if not value.isfinite()]
         raise InputError(
             f"The loss is not a finite number in epoch {self.epoch+1}, batch {self.iter+1} of "
-            f"{self.n_iter} ({', '.join(broken) or 'in another process'}): start again with a smaller "
-            f"learning rate; what was saved before is kept ({what})")
+            f"{self.n_iter} ({', '.join(broken) or 'in another process'}): start again with a "
+            f"smaller learning rate; what was saved before is kept ({what})")
 
 class SkipNaN(FiniteLoss):
     "Leaves out batches whose loss is not a finite number, and counts them"
@@ -300,14 +322,16 @@ class SkipNaN(FiniteLoss):
             self.in_a_row = 0
             return
         self.skipped,self.in_a_row = self.skipped+1,self.in_a_row+1
-        if self.in_a_row==self.most: self.stop(self.pred, f'{self.most} batches in a row were like this')
+        if self.in_a_row==self.most:
+            self.stop(self.pred, f'{self.most} batches in a row were like this')
         for b,before in self.buffers: b.copy_(before)
         self.learn.yb = ()   # so the recorder leaves it out, too
         raise CancelBatchException
 
     def after_batch(self): pass
     def state_dict(self): return dict(skipped=self.skipped, in_a_row=self.in_a_row)
-    def load_state_dict(self, state): self.skipped,self.in_a_row = state['skipped'],state['in_a_row']
+    def load_state_dict(self, state):
+        self.skipped,self.in_a_row = state['skipped'],state['in_a_row']
 
 
 # %% ../nbs/74_runs.ipynb #220886de
@@ -320,7 +344,8 @@ def enough_memory(
     except RuntimeError as e:
         if not (isinstance(e, torch.OutOfMemoryError) or "can't allocate memory" in str(e)): raise
         advice = f'try half of it (--bs {bs//2})' if bs>1 else 'choose a smaller network'
-        raise InputError(f"Training on {bs} images at once takes more memory than there is: {advice}") from e
+        raise InputError(f"Training on {bs} images at once takes more memory than there is: "
+                         f"{advice}") from e
 
 
 # %% ../nbs/74_runs.ipynb #00dac8ba
@@ -329,7 +354,8 @@ def _most_frequent(y):
     return y.bincount().max().item()/len(y)
 
 class RunLog(Callback):
-    "Brings the folder of a run up to date after each epoch, saves in between, and ends the fit when it is asked to"
+    """Brings the folder of a run up to date after each epoch, saves in between, and ends the fit
+    when it is asked to"""
     order = ProgressCallback.order+1
     def __init__(self,
         folder:Path,   # The run's folder
@@ -347,12 +373,14 @@ class RunLog(Callback):
 
     def before_fit(self):
         log = self._line if self.learn.logger is print else self.learn.logger
-        self.learn.logger = lambda row: log(row) if len(row)>2 else None   # nothing for epochs that were done before
+        # nothing for epochs that were done before
+        self.learn.logger = lambda row: log(row) if len(row)>2 else None
         self.saved = time.perf_counter()
 
     def _line(self, row):
         "An epoch as a line of text, where there is no progress bar"
-        shown = [f'{k} {v:.4f}' if isinstance(v, float) else f'{k} {v}' for k,v in zip(self.recorder.metric_names, row)]
+        shown = [f'{k} {v:.4f}' if isinstance(v, float) else f'{k} {v}' for k,
+                 v in zip(self.recorder.metric_names, row)]
         print('  '.join(shown), flush=True)
 
     def before_train(self): self.start,self.before = time.perf_counter()-self.before,0
@@ -363,7 +391,8 @@ class RunLog(Callback):
     def after_batch(self):
         self._agree()
         if self.stop or time.perf_counter()-self.saved>=self.wait:
-            self.save_state(self.iter+1 if self.training else len(self.dls.train), not self.training)
+            self.save_state(self.iter+1 if self.training else len(self.dls.train),
+                            not self.training)
         self._stop_if_asked()
 
     def _agree(self):
@@ -379,7 +408,8 @@ class RunLog(Callback):
         values = dict(zip(self.recorder.metric_names[1:], self.recorder.final_record))
         best_before = max((r[self.monitor] for r in self.rows), default=-1)
         if self.finite_loss.skipped is not None: values['skipped'] = self.finite_loss.skipped
-        self.rows.append(dict(epoch=self.epoch+1, lr=self.opt.hypers[-1]['lr'], **values, seconds=self.seconds))
+        self.rows.append(dict(epoch=self.epoch+1, lr=self.opt.hypers[-1]['lr'], **values,
+                              seconds=self.seconds))
         if self.writes: self._write(best=values[self.monitor]>best_before)
         self.save_state()
         self._agree()
@@ -387,14 +417,16 @@ class RunLog(Callback):
         self._stop_if_asked()
 
     def _compare_with_chance(self):
-        "After a fifth of the epochs, two at least, a network should be better than one that always says the same"
+        """After a fifth of the epochs, two at least, a network should be better than one that
+        always says the same"""
         if not self.writes or self.epoch+1!=max(2, math.ceil(self.n_epoch/5)): return
         accuracy,chance = self.rows[-1]['accuracy'],_most_frequent(self.dls.valid_ds.y)
         if accuracy>chance: return
         warnings.warn(
-            f"After {self.epoch+1} of {self.n_epoch} epochs {accuracy:.1%} of the validation images are "
-            f"right, no more than by chance ({chance:.1%}): a smaller rate may help (lr, or first for "
-            "the first epoch alone), or another weight of the guidance (alpha, beta)")
+            f"After {self.epoch+1} of {self.n_epoch} epochs {accuracy:.1%} of the validation "
+            f"images are right, no more than by chance ({chance:.1%}): a smaller rate may help "
+            "(lr, or first for the first epoch alone), or another weight of the guidance (alpha, "
+            "beta)")
 
     def _write(self, best):
         "Write the weights and the log"
@@ -411,7 +443,8 @@ class RunLog(Callback):
         batch:int=0, # Batches of the epoch at work that are done
         validating:bool=False, # Are they all, and their end was told to callbacks?
     ):
-        "Write the resume file; the next one is due when it's time, and that is at least fifty times what this one took"
+        """Write the resume file; the next one is due when it's time, and that is at least fifty
+        times what this one took"""
         start,after = time.perf_counter(),f'{len(self.rows)} epochs'
         self.at = f'{after} and {batch} of {len(self.dls.train)} batches' if batch else after
         if not self.writes: return
@@ -430,18 +463,22 @@ def _read_facts(folder):
         facts = json.loads(file.read_text())
         return dict(settings=dict(facts['settings']), data=dict(facts['data']))
     except FileNotFoundError:
-        raise InputError(f"{folder} holds no run: give a folder with a settings.json, or start a run") from None
+        raise InputError(f"{folder} holds no run: give a folder with a settings.json, or start a "
+                         "run") from None
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise InputError(f"{file} cannot be read: restore it, or start a new run in another folder") from None
+        raise InputError(f"{file} cannot be read: restore it, "
+                         "or start a new run in another folder") from None
 
 def read_settings(
     folder:str|Path, # A run's folder
 ) -> Settings:       # The settings that the run was started with
-    "The settings in a run's folder. Raises `InputError` if it holds no run, or one with settings that make no sense."
+    """The settings in a run's folder.
+    Raises `InputError` if it holds no run, or one with settings that make no sense."""
     stored = _read_facts(folder)['settings']
     try: return check_settings(Settings(**stored))
     except (TypeError, InputError) as e:
-        raise InputError(f"{Path(folder)/'settings.json'} does not make sense ({e}): restore it") from None
+        file = Path(folder)/'settings.json'
+        raise InputError(f"{file} does not make sense ({e}): restore it") from None
 
 
 # %% ../nbs/74_runs.ipynb #7aa5c5e6
@@ -450,7 +487,8 @@ def read_state(
     about:dict,  # What it has to say of the run that it belongs to
     epochs:int,  # Of the run
 ) -> dict:       # Empty if there is no such file
-    "A resume file. Raises `InputError` if it cannot be read, is of another version, or belongs to another run."
+    """A resume file. Raises `InputError` if it cannot be read, is of another version, or belongs to
+    another run."""
     again = f"delete it to train the run in {file.parent} from the start"
     try: state = torch.load(file, map_location='cpu', weights_only=True)
     except FileNotFoundError: return {}
@@ -458,9 +496,11 @@ def read_state(
         raise InputError(f"{file} cannot be read ({type(e).__name__}): {again}") from None
     parts = ('about','model','opt','rows','smooth','scaler')
     if not isinstance(state, dict) or any(k not in state for k in parts):
-        raise InputError(f"{file} is of another version of this library, which can go on with it; or {again}")
+        raise InputError(f"{file} is of another version of this library, which can go on with it; "
+                         f"or {again}")
     state = {**_at_end_of_epoch, **state}
-    if not _same_run(state['about'], about): raise InputError(f"{file} belongs to another run: restore the right one, or {again}")
+    if not _same_run(state['about'], about):
+        raise InputError(f"{file} belongs to another run: restore the right one, or {again}")
     done,batch = _epochs_done(state['rows']),state['batch']
     if not (0<=done<=epochs and isinstance(batch, int) and 0<=batch):
         raise InputError(f"{file} has a log that does not fit the run: {again}")
@@ -477,7 +517,8 @@ def _epochs_done(rows):
     return len(rows) if epochs==list(range(1, len(rows)+1)) else -1
 
 def _same_run(said, about):
-    "Does a resume file that says `said` belong to the run `about`? A setting that is newer than the file had its default"
+    """Does a resume file that says `said` belong to the run `about`? A setting that is newer than
+    the file had its default"""
     defaults = {f.name: f.default for f in fields(Settings) if f.name in about}
     return isinstance(said, dict) and {**defaults, **said}==about
 
@@ -486,11 +527,13 @@ def _same_run(said, about):
 _outward = 'data','device','skip_nan','save_minutes'   # what may change when a run goes on
 
 class Run:
-    "A training run in a folder: data, networks, training, going on and evaluation, each from the settings"
+    """A training run in a folder: data, networks, training, going on and evaluation, each from the
+    settings"""
     def __init__(self,
         settings:Settings,   # What to do
         folder:str|Path,     # Where it is kept
-        progress:bool=True,  # Show a line for each epoch and, in a terminal or notebook, progress bars?
+        # Show a line for each epoch and, in a terminal or notebook, progress bars?
+        progress:bool=True,
         verbose:bool=True,   # Say which loss, attack and optimiser are in force?
         download:bool=False, # Download a named data set where it isn't found?
         dls=None,            # The data, if they are loaded already
@@ -502,7 +545,8 @@ class Run:
 
     @classmethod
     def open(cls, folder:str|Path, **kwargs):
-        "The run in `folder`, with the settings that it was started with. Raises `InputError` if there is none."
+        """The run in `folder`, with the settings that it was started with.
+        Raises `InputError` if there is none."""
         return cls(read_settings(folder), folder, **kwargs)
 
     @property
@@ -519,7 +563,8 @@ class Run:
         folder:Path, # Where to keep it
         init:int=0,  # Which initial weights, see `Settings`
     ) -> Run:
-        "A run that trains a network on clean images, with the data, optimiser and schedule of this one"
+        """A run that trains a network on clean images, with the data, optimiser and schedule of
+        this one"""
         plain = dict(method='natural', alpha=None, beta=None, natural_weights=None, shared=False)
         s = replace(self.settings, robust=name, init=init, **plain)
         return Run(s, folder, self.progress, verbose=False, dls=self.dls)
@@ -535,16 +580,19 @@ class Run:
         if not self.objective.static or self.settings.natural_weights: return []
         names,home = member_names(self.settings.natural),self.folder/'natural'
         times = [names[:i].count(name) for i,name in enumerate(names)]
-        return [self.natural_run(o, home/(f'{o}-{k+1}' if k else o), k) for o,k in zip(names, times)]
+        return [self.natural_run(o, home/(f'{o}-{k+1}' if k else o), k) for o,
+                k in zip(names, times)]
 
     def check_attacks(self, attacks:tuple, n_autoattack:int|None=None):
-        "Raises `InputError` for attacks that do not exist, or that need more classes than there are"
+        """Raises `InputError` for attacks that do not exist, or that need more classes than there
+        are"""
         for attack in attacks:
             attack = named_attack(attack, self.settings.eps)
             if isinstance(attack, AutoAttack) and n_autoattack!=0: attack.names(self.dls.c)
 
     def networks(self):
-        "The robust model and the natural one (or None), with fresh weights or those that the settings name"
+        """The robust model and the natural one (or None), with fresh weights or those that the
+        settings name"""
         s = self.settings
         with no_random(s.seed if s.init==0 else generator(s.seed, 'init', s.init).initial_seed()):
             robust = fitting_model(s.robust, self.dls)
@@ -558,13 +606,16 @@ class Run:
         for net,file in zip(nets, weights_files(files, len(nets))): load_weights(net, file)
 
     def learner(self) -> Learner:
-        "A `Learner` that trains as the settings say. Raises `InputError` if a guide has not been trained yet."
+        """A `Learner` that trains as the settings say.
+        Raises `InputError` if a guide has not been trained yet."""
         s = self.settings
         robust,natural = self.networks()
         if not all(guide.finished for guide in self.guides):
-            raise InputError(f"The natural model that guides {s.method} has not been trained: use train(), or name its weights")
+            raise InputError(f"The natural model that guides {s.method} has not been trained: use "
+                             "train(), or name its weights")
         if self.guides: self._fill(natural, [guide.best for guide in self.guides])
-        method = AdversarialTraining(self.objective, natural, eps=s.eps, steps=s.steps, seed=s.seed, verbose=self.verbose)
+        method = AdversarialTraining(self.objective, natural, eps=s.eps, steps=s.steps, seed=s.seed,
+                                     verbose=self.verbose)
         learn = Learner(self.dls, robust, metrics=[accuracy, RobustAccuracy(eps=s.eps)], cbs=method)
         return dict(fp32=noop, bf16=Learner.to_bf16, fp16=Learner.to_fp16)[s.precision](learn)
 
@@ -583,9 +634,11 @@ class Run:
 
     def check_settings(self):
         "Raises `InputError` if the run in the folder was started with other settings"
-        moves = _outward if self.objective.needs_natural else (*_outward, 'natural','natural_weights')
+        moves = _outward
+        if not self.objective.needs_natural: moves = *moves,'natural','natural_weights'
         stored,asked = asdict(read_settings(self.folder)),asdict(self.settings)
-        differ = [f'{k} {asked[k]} (the run has {v})' for k,v in stored.items() if k not in moves and asked[k]!=v]
+        differ = [f'{k} {asked[k]} (the run has {v})' for k,
+                  v in stored.items() if k not in moves and asked[k]!=v]
         if differ:
             raise InputError(f"{self.folder} holds a run with other settings: {', '.join(differ)}; "
                              "leave them out, or choose another folder")
@@ -593,7 +646,8 @@ class Run:
     def check_data(self):
         "Raises `InputError` if the data are not those that the run was started with"
         if _read_facts(self.folder)['data'].get('fingerprint')!=self.dls.fingerprint:
-            raise InputError(f"The images or their split are not those that the run in {self.folder} was started with: "
+            raise InputError("The images or their split are not those that the run in "
+                             f"{self.folder} was started with: "
                              "restore them, or start a new run in another folder")
 
     def check_processes(self):
@@ -601,18 +655,21 @@ class Run:
         s,world = self.settings,rank_and_world()[1]
         if world==1: return
         if min(s.bs, len(self.dls.train_ds))<world:
-            raise InputError(f"{world} processes can't share a batch of {s.bs} of {len(self.dls.train_ds)} images: "
+            raise InputError(f"{world} processes can't share a batch of {s.bs} of "
+                             f"{len(self.dls.train_ds)} images: "
                              "start fewer, or choose a larger bs")
         if s.sync_bn and self.dls.device.type=='cpu':
             raise InputError("PyTorch has no SyncBatchNorm for CPUs: leave sync_bn out")
         if self.dls.device.index is not None and s.device:
-            raise InputError(f"Each process has a device of its own, and {s.device} is one for all: "
-                             f"use {self.dls.device.type}")
+            raise InputError(f"Each process has a device of its own, and {s.device} is one for "
+                             f"all: use {self.dls.device.type}")
 
     @contextmanager
     def alone(self):
-        "A block in which no other process trains or evaluates in the folder; `InputError` if one does already"
-        if not self.folder.resolve().name: raise InputError(f"A run needs a folder of its own: {self.folder} is none")
+        """A block in which no other process trains or evaluates in the folder; `InputError` if one
+        does already"""
+        if not self.folder.resolve().name:
+            raise InputError(f"A run needs a folder of its own: {self.folder} is none")
         with ExitStack() as inside:
             from_first(lambda: self._enter(inside))
             yield
@@ -630,13 +687,16 @@ class Run:
         dls = self.dls
         data = dict(name=dls.train_ds.name, fingerprint=dls.fingerprint, train=len(dls.train_ds),
                     valid=len(dls.valid_ds), test=len(dls.test_ds))
-        facts = dict(settings=asdict(self.settings), data=data, versions=versions(), loss=str(self.objective))
-        with atomic(self.folder/'settings.json') as f: f.write_text(json.dumps(facts, indent=1)+'\n')
+        facts = dict(settings=asdict(self.settings), data=data, versions=versions(),
+                     loss=str(self.objective))
+        with atomic(self.folder/'settings.json') as f:
+            f.write_text(json.dumps(facts, indent=1)+'\n')
 
     def train(self,
         resume:bool=False, # Go on with the run in the folder?
     ) -> Learner:          # After training
-        "Train in the folder. Raises `InputError` if that holds something, or to `resume`, if it holds another run."
+        """Train in the folder. Raises `InputError` if that holds something, or to `resume`, if it
+        holds another run."""
         self.networks()   # what cannot be made is refused before anything is written
         self.check_processes()
         with self.alone():
@@ -655,7 +715,8 @@ class Run:
         "Train or go on, unless all epochs are done"
         finished,started = from_first(lambda: (self.finished, self.started))
         if not finished:
-            if self.progress and purpose: print(f'\nnatural training of {self.settings.robust}, {purpose}')
+            if self.progress and purpose:
+                print(f'\nnatural training of {self.settings.robust}, {purpose}')
             self.train(resume=started)
         return self
 
@@ -664,7 +725,8 @@ class Run:
         "What has to be the same wherever this run goes on"
         where = [*_outward, 'epochs','natural_weights']
         if not self.objective.needs_natural: where.append('natural')
-        return dict({k:v for k,v in asdict(self.settings).items() if k not in where}, fingerprint=self.dls.fingerprint)
+        return dict({k:v for k,v in asdict(self.settings).items() if k not in where},
+                    fingerprint=self.dls.fingerprint)
 
     def restore(self, learn):
         "Put a `Learner` into the state of the resume file; returns that"
@@ -674,15 +736,18 @@ class Run:
         guide = learn.model.natural.state_dict() if self.objective.static else {}
         learn.create_opt()
         try:
-            if any(not torch.equal(v.cpu(), state['model'][f'natural.{k}']) for k,v in guide.items()):
-                raise InputError(f"The run in {self.folder} was guided by other weights: name those again")
+            if any(not torch.equal(v.cpu(), state['model'][f'natural.{k}']) for k,
+                   v in guide.items()):
+                raise InputError(f"The run in {self.folder} was guided by other weights: name "
+                                 "those again")
             learn.model.load_state_dict(state['model'])
             learn.model.to(self.dls.device)
             learn.opt.load_state_dict(state['opt'])
             if state['batch']>len(self.dls.train): raise IndexError
         except InputError: raise
         except Exception as e:   # a damaged file can fail in any way
-            raise InputError(f"{file} does not fit the run ({type(e).__name__}): delete it to train from the start") from None
+            raise InputError(f"{file} does not fit the run ({type(e).__name__}): delete it to "
+                             "train from the start") from None
         return state
 
     def together(self, learn):
@@ -697,9 +762,12 @@ class Run:
         s,dls,done = self.settings,self.dls,len(state.get('rows', []))
         dls.train.epoch = done   # whatever these loaders did before
         monitor = 'accuracy' if s.method=='natural' else 'robust_accuracy'
-        facts = dict(method=s.method, loss=str(self.objective), eps=s.eps, data=dls.train_ds.name, vocab=list(dls.vocab),
-                     size=list(dls.train_ds.x.shape[2:]), seed=s.seed, epochs=s.epochs, versions=versions())
-        if not (self.progress and (IN_NOTEBOOK or sys.stdout.isatty())): learn.remove_cb(ProgressCallback)
+        facts = dict(method=s.method, loss=str(self.objective), eps=s.eps, data=dls.train_ds.name,
+                     vocab=list(dls.vocab),
+                     size=list(dls.train_ds.x.shape[2:]), seed=s.seed, epochs=s.epochs,
+                     versions=versions())
+        if not (self.progress and (IN_NOTEBOOK or sys.stdout.isatty())):
+            learn.remove_cb(ProgressCallback)
         if not self.progress: learn.logger = noop
         if done==s.epochs: return
         with put_off(signal.SIGINT, signal.SIGTERM) as stop:
@@ -708,15 +776,17 @@ class Run:
             if state: cbs.append(SkipToBatch(done, state['batch'], state))
             with enough_memory(s.bs), self.together(learn):
                 learn.fit_steps(s.epochs, lr=s.lr, first=s.first, cbs=cbs, start_epoch=done)
-            if stop and self.progress: print(f'stopped    after {log.at}, where the run in {self.folder} goes on')
+            if stop and self.progress:
+                print(f'stopped    after {log.at}, where the run in {self.folder} goes on')
 
     def evaluate(self,
         attacks:tuple=('clean','pgd20','cw20','autoattack'), # What to evaluate, see `evaluate`
         n:int|None=None,     # Test images for each attack; all if None
         n_autoattack:int|None=None, # Test images for AutoAttack; `n` if None
         baseline:bool=True,  # Train and evaluate an undefended network, too?
-    ) -> list:               # The records that were asked for; those that the run has already are read
-        "Evaluate the best weights and the undefended network; write `results.json` and `curves.png`, and warn of masked gradients"
+    ) -> list:               # The records that were asked for; those that are there are read
+        """Evaluate the best weights and the undefended network; write `results.json` and
+        `curves.png`, and warn of masked gradients"""
         self.check_attacks(attacks, n_autoattack)
         self.check_settings()
         self.check_data()
@@ -728,20 +798,24 @@ class Run:
             return self._attack(weights, attacks, n, n_autoattack)
 
     def _attack(self, weights, attacks, n, n_autoattack):
-        "Evaluate the networks in `weights`, a file for each title, and check the first for masked gradients"
+        """Evaluate the networks in `weights`, a file for each title, and check the first for masked
+        gradients"""
         s,test = self.settings,self.dls.test
         models = {title: load_robust(file).to(self.dls.device) for title,file in weights.items()}
         ask = dict(eps=s.eps, seed=s.seed, part='test', folder=self.folder, progress=self.progress)
         records = [r for title,model in models.items()
-                   for r in evaluate(model, test, attacks=attacks, n=n, n_autoattack=n_autoattack, title=title, **ask)]
+                   for r in evaluate(model, test, attacks=attacks, n=n, n_autoattack=n_autoattack,
+                                     title=title, **ask)]
         if set(attacks)!={'clean'}:
-            sanity(models[s.method], test, source=models.get('undefended'), n=min(n or 128, 128), **ask)
+            sanity(models[s.method], test, source=models.get('undefended'), n=min(n or 128, 128),
+                   **ask)
         return records
 
     def plot(self):
         "Write the training curves to `curves.png`"
         s = self.settings
-        fig = plot_curves(self.folder/'log.csv', f'{s.method} on {Path(s.data).name}, ε = {s.eps:g}')
+        fig = plot_curves(self.folder/'log.csv',
+                          f'{s.method} on {Path(s.data).name}, ε = {s.eps:g}')
         with atomic(self.folder/'curves.png') as f: fig.savefig(f, format='png', dpi=150)
         plt.close(fig)
 

@@ -37,7 +37,8 @@ def drift(
     b:torch.Tensor,       # Logits of the same images
     weights:torch.Tensor, # Weights of the classes for each image, N×C
 ) -> torch.Tensor:
-    "¼·Σⱼₖ wⱼwₖ((aⱼ-aₖ)-(bⱼ-bₖ))², mean over images: how far logits are apart, but for a common shift"
+    """¼·Σⱼₖ wⱼwₖ((aⱼ-aₖ)-(bⱼ-bₖ))², mean over images: how far logits are apart, but for a common
+    shift"""
     return drifts(a, b, weights).mean()
 
 def soft_ce(a:torch.Tensor, b:torch.Tensor) -> torch.Tensor:
@@ -64,7 +65,8 @@ class ClassMeans:
     def observe(self, logits:dict, y:torch.Tensor):
         "Take the logits of a batch into account; they count from the next epoch on"
         z = as_float32(logits[self.of])
-        if self.sums is None: self.sums,self.counts = z.new_zeros(z.shape[1], z.shape[1]),z.new_zeros(z.shape[1])
+        if self.sums is None:
+            self.sums,self.counts = z.new_zeros(z.shape[1], z.shape[1]),z.new_zeros(z.shape[1])
         with torch.autocast(z.device.type, enabled=False):
             rows = F.one_hot(y, z.shape[1]).to(z.dtype)
             self.sums   = self.sums.to(z) + rows.T@(z/self.temperature).softmax(-1)
@@ -98,7 +100,8 @@ class IKLLoss:
 def _ikl(name, memory, alpha, beta):
     terms = [Term(ce, ('r_clean','y')), Term(drift, ('r_clean','r_adv','means'), beta),
              Term(soft_ce, ('r_clean','r_adv'), alpha)]
-    return Objective(name, *terms, attack_loss=IKLLoss(memory), passes=('r_adv','r_clean'), memory=memory)
+    return Objective(name, *terms, attack_loss=IKLLoss(memory), passes=('r_adv','r_clean'),
+                     memory=memory)
 
 def ikl(
     alpha:float=5., # Weight of the cross-entropy with soft labels
@@ -126,7 +129,8 @@ def lbgat_ikl(
     _,label = learning_guide(beta)
     divergence = Term(kl, ('r_clean','r_adv'), alpha)
     return Objective('lbgat-ikl', distance, label, divergence, attack_loss=kl_loss,
-                     passes=('r_adv','n_clean','r_clean'), memory=ClassMeans('n_clean', temperature=4))
+                     passes=('r_adv','n_clean','r_clean'),
+                     memory=ClassMeans('n_clean', temperature=4))
 
 # %% ../nbs/14_successors.ipynb #732fca8e
 def adagat(
