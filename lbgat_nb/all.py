@@ -6,11 +6,11 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/all.html.md"""
 
 # %% auto #0
 __all__ = ['AdversarialTraining', 'RobustAccuracy', 'Objective', 'Term', 'at', 'alp', 'trades', 'BGAT', 'bgat', 'LBGAT', 'lbgat',
-           'lbgat_trades', 'bgat_alp', 'bgat_trades', 'lbgat_alp', 'get_objective', 'PGD', 'pgd20', 'cw20', 'FGSM',
-           'train_attack', 'ce_loss', 'kl_loss', 'cw_loss', 'wrn', 'wrn_34_10', 'resnet18_lbgat', 'create_model',
-           'Normalized', 'digits_dls', 'imagefolder_dls', 'get_dls', 'cifar10_dls', 'cifar100_dls', 'tinyimagenet_dls',
-           'evaluate', 'results_table', 'compare', 'sanity', 'save_robust', 'load_robust', 'load_weights',
-           'export_onnx']
+           'lbgat_trades', 'bgat_alp', 'bgat_trades', 'lbgat_alp', 'get_objective', 'AWP', 'AveragedWeights', 'PGD',
+           'pgd20', 'cw20', 'FGSM', 'train_attack', 'ce_loss', 'kl_loss', 'cw_loss', 'wrn', 'wrn_34_10',
+           'resnet18_lbgat', 'create_model', 'Normalized', 'digits_dls', 'imagefolder_dls', 'get_dls', 'cifar10_dls',
+           'cifar100_dls', 'tinyimagenet_dls', 'evaluate', 'results_table', 'compare', 'sanity', 'save_robust',
+           'load_robust', 'load_weights', 'export_onnx']
 
 # %% ../nbs/79_all.ipynb #00e05ff1
 from .adversarial import AdversarialTraining, RobustAccuracy, Objective, Term, at
@@ -18,6 +18,8 @@ from .alp_trades import alp, trades
 from .bgat import BGAT, bgat
 from .lbgat import LBGAT, lbgat, lbgat_trades
 from .methods import bgat_alp, bgat_trades, lbgat_alp, get_objective
+from .awp import AWP
+from .averages import AveragedWeights
 from .attacks import PGD, pgd20, cw20, FGSM, train_attack, ce_loss, kl_loss, cw_loss
 from .models import wrn, wrn_34_10, resnet18_lbgat
 from .networks import create_model, Normalized
@@ -33,7 +35,8 @@ from . import precision   # half precision on any device, `to_compiled`
 _all_ = [
     'AdversarialTraining', 'RobustAccuracy', 'Objective', 'Term', 'at', 'alp', 'trades', 'BGAT',
     'bgat', 'LBGAT', 'lbgat', 'lbgat_trades', 'bgat_alp', 'bgat_trades', 'lbgat_alp',
-    'get_objective', 'PGD', 'pgd20', 'cw20', 'FGSM', 'train_attack', 'ce_loss', 'kl_loss',
+    'get_objective', 'AWP', 'AveragedWeights', 'PGD', 'pgd20', 'cw20', 'FGSM', 'train_attack',
+    'ce_loss', 'kl_loss',
     'cw_loss', 'wrn', 'wrn_34_10', 'resnet18_lbgat', 'create_model', 'Normalized', 'digits_dls',
     'imagefolder_dls', 'get_dls', 'cifar10_dls', 'cifar100_dls', 'tinyimagenet_dls', 'evaluate',
     'results_table', 'compare', 'sanity', 'save_robust', 'load_robust', 'load_weights',
