@@ -10,45 +10,11 @@ import torch
 from torch import nn
 import torch.nn.functional as F
 from fastcore.basics import store_attr
+from .batch_norm import BatchNorm
 from .core import InputError
 
 # %% auto #0
-__all__ = ['BatchNorm', 'WideResNet', 'ResNet', 'wrn', 'wrn_34_10', 'wrn_34_20', 'resnet18', 'resnet18_lbgat', 'prefers_channels_last', 'BoundaryPair', 'pair_of']
-
-# %% ../nbs/02_models.ipynb #cd04b05a
-class _FrozenNorm(torch.autograd.Function):
-    "Batch norm in eval mode, with weights that take no gradient: its input is not kept"
-    @staticmethod
-    def forward(x, mean, var, weight, bias, eps):
-        return F.batch_norm(x, mean, var, weight, bias, eps=eps)
-
-    @staticmethod
-    def setup_context(ctx, inputs, output):
-        _,_,var,weight,_,ctx.eps = inputs
-        ctx.save_for_backward(var, weight)
-
-    @staticmethod
-    def backward(ctx, grad):   # in float32 the bits are those of PyTorch's kernel for the CPU
-        (var,weight),shape = ctx.saved_tensors,(-1,*[1]*(grad.ndim-2))
-        grad = grad*(1/(var.double()+ctx.eps).sqrt()).to(var.dtype).view(shape)
-        return grad if weight is None else grad*weight.view(shape), *[None]*5
-
-class BatchNorm(nn.BatchNorm2d):
-    """PyTorch's batch norm, which keeps nothing of a large input on a CPU where its weights are
-    frozen"""
-    def forward(self, x):
-        if not self._lean(x): return super().forward(x)
-        return _FrozenNorm.apply(x, self.running_mean, self.running_var, self.weight, self.bias,
-                                 self.eps)
-
-    def _lean(self, x):
-        learns = any(p.requires_grad for p in self.parameters())
-        if self.training or learns or not (x.requires_grad and torch.is_grad_enabled()):
-            return False
-        # last: torch.export, which never gets here, has no number
-        large = x.is_cpu and x.numel()>=2**18
-        var = self.running_var
-        return large and var is not None and x.dtype==var.dtype==torch.float32
+__all__ = ['WideResNet', 'ResNet', 'wrn', 'wrn_34_10', 'wrn_34_20', 'resnet18', 'resnet18_lbgat', 'prefers_channels_last', 'BoundaryPair', 'pair_of']
 
 # %% ../nbs/02_models.ipynb #e577e084
 def _relu(new, x):
@@ -192,7 +158,7 @@ def resnet18_lbgat(n_out:int, c_in:int=3, width:int=64):
     row in the paper"""
     return ResNet(18, n_out, c_in, width, lbgat=True)
 
-# %% ../nbs/02_models.ipynb #7279512d
+# %% ../nbs/64b_batch_norm.ipynb #7279512d
 def prefers_channels_last(*nets, half=False):
     """Are all `nets` this library's, for colour images and not too narrow, on a device where the
     order of channels pays?"""

@@ -32,6 +32,7 @@ weights
 attacks
 networks
 models
+batch_norm
 datasets
 download
 data
