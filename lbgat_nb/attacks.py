@@ -1,4 +1,4 @@
-"""Projected gradient descent: how an adversarial example is made, in training and in evaluation
+"""Projected gradient descent, from a photograph to the attacks that train and test a network
 
 Docs: https://lbgat-nb.github.io/lbgat-nb/pgd.html.md"""
 
