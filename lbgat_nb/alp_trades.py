@@ -1,4 +1,4 @@
-"""ALP and TRADES: ask the network to say about the attacked image what it says about the clean one
+"""Ask the network for the same answer to the attacked image and to the clean one
 
 Docs: https://lbgat-nb.github.io/lbgat-nb/alp_trades.html.md"""
 

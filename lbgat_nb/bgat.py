@@ -1,4 +1,4 @@
-"""BGAT: ask the robust network, on the attacked image, for the logits that a natural network gives to the clean one
+"""Ask the robust model, on the attacked image, for the logits that a natural model gives to the clean one
 
 Docs: https://lbgat-nb.github.io/lbgat-nb/bgat.html.md"""
 
