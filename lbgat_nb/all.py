@@ -6,11 +6,11 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/all.html.md"""
 
 # %% auto #0
 __all__ = ['AdversarialTraining', 'RobustAccuracy', 'Objective', 'Term', 'at', 'alp', 'trades', 'BGAT', 'bgat', 'LBGAT', 'lbgat',
-           'lbgat_trades', 'bgat_alp', 'bgat_trades', 'lbgat_alp', 'get_objective', 'AWP', 'AveragedWeights', 'PGD',
-           'pgd20', 'cw20', 'FGSM', 'train_attack', 'ce_loss', 'kl_loss', 'cw_loss', 'wrn', 'wrn_34_10',
-           'resnet18_lbgat', 'create_model', 'Normalized', 'digits_dls', 'imagefolder_dls', 'get_dls', 'cifar10_dls',
-           'cifar100_dls', 'tinyimagenet_dls', 'evaluate', 'results_table', 'compare', 'sanity', 'save_robust',
-           'load_robust', 'load_weights', 'export_onnx']
+           'lbgat_trades', 'bgat_alp', 'bgat_trades', 'lbgat_alp', 'get_objective', 'AWP', 'AveragedWeights',
+           'CollapseGuard', 'PGD', 'pgd20', 'cw20', 'FGSM', 'NFGSM', 'train_attack', 'ce_loss', 'kl_loss', 'cw_loss',
+           'wrn', 'wrn_34_10', 'resnet18_lbgat', 'create_model', 'Normalized', 'digits_dls', 'imagefolder_dls',
+           'get_dls', 'cifar10_dls', 'cifar100_dls', 'tinyimagenet_dls', 'evaluate', 'results_table', 'compare',
+           'sanity', 'save_robust', 'load_robust', 'load_weights', 'export_onnx']
 
 # %% ../nbs/79_all.ipynb #00e05ff1
 from .adversarial import AdversarialTraining, RobustAccuracy, Objective, Term, at
@@ -20,7 +20,8 @@ from .lbgat import LBGAT, lbgat, lbgat_trades
 from .methods import bgat_alp, bgat_trades, lbgat_alp, get_objective
 from .awp import AWP
 from .averages import AveragedWeights
-from .attacks import PGD, pgd20, cw20, FGSM, train_attack, ce_loss, kl_loss, cw_loss
+from .one_step import CollapseGuard
+from .attacks import PGD, pgd20, cw20, FGSM, NFGSM, train_attack, ce_loss, kl_loss, cw_loss
 from .models import wrn, wrn_34_10, resnet18_lbgat
 from .networks import create_model, Normalized
 from .data import digits_dls, imagefolder_dls
@@ -35,9 +36,8 @@ from . import precision   # half precision on any device, `to_compiled`
 _all_ = [
     'AdversarialTraining', 'RobustAccuracy', 'Objective', 'Term', 'at', 'alp', 'trades', 'BGAT',
     'bgat', 'LBGAT', 'lbgat', 'lbgat_trades', 'bgat_alp', 'bgat_trades', 'lbgat_alp',
-    'get_objective', 'AWP', 'AveragedWeights', 'PGD', 'pgd20', 'cw20', 'FGSM', 'train_attack',
-    'ce_loss', 'kl_loss',
-    'cw_loss', 'wrn', 'wrn_34_10', 'resnet18_lbgat', 'create_model', 'Normalized', 'digits_dls',
+    'get_objective', 'AWP', 'AveragedWeights', 'CollapseGuard', 'PGD', 'pgd20', 'cw20', 'FGSM',
+    'NFGSM', 'train_attack', 'ce_loss', 'kl_loss', 'cw_loss', 'wrn', 'wrn_34_10', 'resnet18_lbgat', 'create_model', 'Normalized', 'digits_dls',
     'imagefolder_dls', 'get_dls', 'cifar10_dls', 'cifar100_dls', 'tinyimagenet_dls', 'evaluate',
     'results_table', 'compare', 'sanity', 'save_robust', 'load_robust', 'load_weights',
     'export_onnx']

@@ -578,8 +578,8 @@ def named_attack(
                          "ball in pixel units")
     if attack.eps and attack.norm is linf: check_eps(attack.eps)
     if not attack.counts:
-        raise InputError("An evaluation needs attacks away from the label, and this one is "
-                         "targeted: leave targeted out")
+        raise InputError("An evaluation needs attacks away from the label and within the ball, "
+                         f"and {attack.name} is targeted or for training alone: choose another")
     return attack
 
 def ways_to_count(

@@ -17,6 +17,7 @@ transfer
 figures
 evaluate
 records
+one_step
 averages
 awp
 methods
