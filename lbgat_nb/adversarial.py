@@ -28,13 +28,13 @@ from fastcore.foundation import L
 from .core import (
     as_float32, check_images, check_labels, check_logits, check_seed, eval_mode, generator,
     InputError, network_of, plain, random_state)
-from .attacks import as_attack, ce_loss, PGD, pgd20, train_attack
+from .attacks import as_attack, Attack, ce_loss, PGD, pgd20, train_attack
 from .models import BoundaryPair, pair_of, prefers_channels_last
 from .precision import DeviceMixedPrecision
 from .processes import from_all, on_every_process, rank_and_world
 
 # %% auto #0
-__all__ = ['mse', 'ce', 'kl', 'Term', 'Objective', 'natural', 'at', 'SmoothCE', 'smooth_labels', 'MethodLoss', 'warn_of_loss', 'RangeCheck', 'check_batch', 'AdversarialTraining', 'RobustAccuracy', 'paper_sgd', 'schedules', 'step_lr', 'StepSchedule', 'Schedule']
+__all__ = ['mse', 'ce', 'kl', 'Term', 'Objective', 'natural', 'at', 'SmoothCE', 'smooth_labels', 'MethodLoss', 'warn_of_loss', 'RangeCheck', 'check_batch', 'AdversarialTraining', 'withstood', 'RobustAccuracy', 'paper_sgd', 'schedules', 'step_lr', 'StepSchedule', 'Schedule']
 
 # %% ../nbs/04_adversarial_training.ipynb #8172e40b
 def mse(a:torch.Tensor, b:torch.Tensor):
@@ -338,14 +338,15 @@ class AdversarialTraining(Callback):
         y:torch.Tensor, # Labels
     ) -> torch.Tensor:  # Images of the same shape
         "Adversarial examples of `x` for this step; `x` itself where the method has no attack"
-        a = self.attack if self.grow is None else self._grown()
+        a = self.current_attack()
         if not a: return x
         attack = a if isinstance(a, PGD) else a.examples   # a guard around others' code
         half = getattr(getattr(self.learn, 'mixed_precision', None), 'dtype', None)
         return attack(self.pair.robust, x, y, self.key('attack', x.device), amp=half)
 
-    def _grown(self):
-        "The attack as large as it is by now"
+    def current_attack(self):
+        "The attack as large as it is by now; None where the method has none"
+        if self.grow is None: return self.attack
         done = (self.epoch + (self.iter+1)/self.n_iter)/self.n_epoch
         attack,share = copy.copy(self.attack),min(1, done/self.grow)
         attack.eps,attack.step = share*attack.eps,share*attack.step
@@ -368,8 +369,9 @@ class AdversarialTraining(Callback):
     def summary(self) -> str:
         "The loss, the attack and the optimiser in force"
         a,learn = self.attack,self.learn
-        pgd = isinstance(a, PGD) and (f'{a.loss.__name__}, eps {a.eps:g} of the pixel range [0,1], '
-                                      f'{a.steps} steps of {a.step:.3g}')
+        name = f'{a.name}, ' if a and type(a) is not PGD else ''
+        pgd = isinstance(a, PGD) and (f'{name}{a.loss.__name__}, eps {a.eps:g} of the pixel range '
+                                      f'[0,1], {a.steps} step{"s"*(a.steps>1)} of {a.step:.3g}')
         return (f'method     {self.objective.name}\n'
                 f'loss       {self.objective}\n'
                 f'attack     {pgd or (a.name if a else "none")}\n'
@@ -436,6 +438,18 @@ def _fit(learn, *args, **kwargs):
             if hasattr(type(cb), 'tidy'): cb.tidy()
 
 # %% ../nbs/66b_callback.ipynb #0fe2c5ce
+def withstood(
+    net:nn.Module,  # The network to attack; it may be in training
+    attack:Attack,  # The attack
+    x:torch.Tensor, # Clean images
+    y:torch.Tensor, # Labels
+    gen:torch.Generator|None=None, # Source of the attack's random numbers
+) -> torch.Tensor:  # N, bool
+    "Which images `net` gets right under `attack`"
+    attack = attack if isinstance(attack, PGD) else attack.examples
+    with eval_mode(net), torch.no_grad(): z = net(attack(net, x, y, gen))
+    return (z.argmax(-1)==y) & ~z.isnan().any(-1)
+
 class RobustAccuracy(Metric):
     "Accuracy under an attack on the validation images (final iterate)"
     only_for_training,name = True,'robust_accuracy'
@@ -465,10 +479,7 @@ class RobustAccuracy(Metric):
     def _attack(self, learn):
         x,y,net = plain(learn.x),plain(learn.y),self.network(learn)
         gen = generator(0, 'robust_accuracy', learn.iter, device=x.device)
-        attack = self.attack if isinstance(self.attack, PGD) else self.attack.examples
-        with eval_mode(net), torch.no_grad():   # also while the model trains
-            z = net(attack(net, x, y, gen))
-        self.correct += ((z.argmax(-1)==y) & ~z.isnan().any(-1)).sum()
+        self.correct += withstood(net, self.attack, x, y, gen).sum()
         self.total += len(y)
 
     @property

@@ -20,7 +20,7 @@ from lbgat_nb.core import (
     undisturbed)
 
 # %% auto #0
-__all__ = ['linf', 'cw20', 'Linf', 'project', 'ce_loss', 'kl_loss', 'cw_loss', 'gaussian_start', 'uniform_start', 'clean_start', 'Attack', 'Clean', 'Custom', 'as_attack', 'PGD', 'train_attack', 'pgd20', 'FGSM', 'l2', 'L2', 'MIFGSM']
+__all__ = ['linf', 'cw20', 'Linf', 'project', 'ce_loss', 'kl_loss', 'cw_loss', 'gaussian_start', 'uniform_start', 'clean_start', 'Attack', 'Clean', 'Custom', 'as_attack', 'PGD', 'train_attack', 'pgd20', 'FGSM', 'wide_start', 'NFGSM', 'l2', 'L2', 'MIFGSM']
 
 # %% ../nbs/03_pgd.ipynb #1f735a1f
 class Linf:
@@ -290,8 +290,12 @@ class PGD(Attack):
             x_adv = x_adv.detach()
             if watch: watch(x_adv, logits.detach())
             if self.momentum: grad = velocity = self.momentum*velocity + _unit(grad, _l1_mean)
-            x_adv = project(x_adv + self.step*self.norm.steepest(grad), x, self.eps, self.norm)
+            x_adv = self.within(x_adv + self.step*self.norm.steepest(grad), x)
         return x_adv
+
+    def within(self, x_adv, x):
+        "The nearest images that are allowed: those in the ball and in `[0,1]`"
+        return project(x_adv, x, self.eps, self.norm)
 
     @torch.no_grad()
     def _worst(self, model, gain, y, ends, watch):
@@ -358,6 +362,24 @@ def FGSM(eps:float=0.031, loss:Callable=ce_loss, **kwargs) -> PGD:
     "The fast gradient sign method: one step of `eps` from the clean image"
     return PGD(eps, eps, 1, loss, clean_start, **kwargs)
 
+
+# %% ../nbs/15_one_step.ipynb #51296dff
+def wide_start(x:torch.Tensor, eps:float, gen:torch.Generator|None=None, norm:Linf|L2=linf):
+    "`x` plus noise spread evenly over twice the ball: where N-FGSM starts"
+    return x + 2*eps*norm.uniform(x, gen)
+
+class NFGSM(PGD):
+    "The training attack of de Jorge et al. (2022): one step of `eps` from noise of twice that"
+    counts = ()   # none: its examples are up to three times `eps` away
+    def __init__(self,
+        eps:float=0.031,       # Radius that the network is trained for, in pixel units
+        loss:Callable=ce_loss, # What to climb; `kl_loss` for TRADES and what is built on it
+        check:bool=False,      # Refuse images outside `[0,1]`? (makes a GPU wait)
+    ):
+        super().__init__(eps, eps, 1, loss, wide_start, check=check)
+
+    def usual_name(self): return 'n-fgsm'
+    def within(self, x_adv, x): return x_adv.clamp(0, 1)
 
 # %% ../nbs/66_attack_variants.ipynb #fa4823ad
 class L2:
