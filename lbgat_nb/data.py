@@ -295,12 +295,18 @@ def _on_white(im:Image.Image) -> Image.Image:
     im = im.convert('RGBA')
     return Image.alpha_composite(Image.new('RGBA', im.size, 'white'), im).convert('RGB')
 
+# No EPS, for instance: that is a program, and Pillow starts another one to run it
+_formats = {None, *'AVIF BMP DIB GIF HEIF ICO JPEG JPEG2000 MPO PCX PNG PPM TGA TIFF WEBP'.split()}
+
 def _pixels(
     im:Image.Image, # A photo
     channels:int,   # 1 or 3
     size:tuple[int,int]|None=None, # Height and width to fit it to
 ) -> Tensor:        # (C, H, W), uint8
     "The pixels of a photo, upright and on white; cut around the centre and resized to `size`."
+    if im.format not in _formats:
+        raise InputError(f'{im.format} is no format of images made of pixels: save it as PNG')
+    im.load()   # where that fails it raises, but only the first time
     if im.mode[0] in 'IF':
         raise InputError(f'pixels of mode {im.mode} are not supported, '
                          'save it with 8 bits per channel')

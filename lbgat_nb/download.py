@@ -94,6 +94,12 @@ class _Member(tarfile.TarInfo):
             raise tarfile.ReadError(f'a header of {o.size} bytes')
         return o
 
+    @classmethod
+    def fromtarfile(cls, archive):
+        try: return super().fromtarfile(archive)
+        except tarfile.EOFHeaderError: raise
+        except tarfile.HeaderError as e: raise tarfile.ReadError(f'a header in it: {e}') from e
+
 
 # %% ../nbs/62_download.ipynb #310837ef
 def _untar(archive:Path, folder:Path, room:int):

@@ -23,7 +23,8 @@ from .attacks import as_attack
 from .evaluate import at_rest, check_model
 
 # %% auto #0
-__all__ = ['plot_curves', 'plot_tradeoff', 'plot_logits', 'plot_black_box', 'plot_examples', 'plot_eps', 'plot_confusion']
+__all__ = ['read_log', 'plot_curves', 'plot_tradeoff', 'plot_logits', 'plot_black_box', 'plot_examples', 'plot_eps',
+           'plot_confusion']
 
 # %% ../nbs/73_figures.ipynb #21ab139c
 _palette,_markers = sns.color_palette('colorblind'),'osD^vPX*<>'
@@ -43,6 +44,23 @@ def _lines(ax, log, columns, colors, **labels):
     for epoch in log.epoch[log.lr.diff()<0]: ax.axvline(epoch-0.5, color='0.6', ls=':', lw=1)
     ax.set(**labels); ax.grid(alpha=.3); ax.legend(frameon=False)
 
+def read_log(
+    file:str|Path, # A run's `log.csv`
+) -> pd.DataFrame: # A row an epoch
+    "The log of a run. Raises `InputError` if there is none, or a damaged one."
+    if not Path(file).is_file():
+        raise InputError(f"{file} does not exist: give the path of a run's log.csv")
+    try:
+        log = pd.read_csv(file)
+        shares = log[log.columns.intersection(['accuracy','robust_accuracy'])]
+        sound = (log.epoch.tolist()==list(range(1, len(log)+1))
+                 and all(o.kind in 'if' for o in log.dtypes)
+                 and bool(shares.ge(0).all(None) and shares.le(1).all(None)))
+    except Exception: sound = False   # a damaged file can fail in any way
+    if sound: return log
+    raise InputError(f"{file} cannot be read: restore it, or delete it and go on with the run "
+                     "(--resume), which writes it anew")
+
 def plot_curves(
     log:pd.DataFrame|str|Path, # The log of a run: a table or the path of its `log.csv`
     title:str='',              # What the run was
@@ -50,9 +68,7 @@ def plot_curves(
     """The training curves of a run; dotted lines where the learning rate drops, a ring around the
     best robust accuracy"""
     if not isinstance(log, pd.DataFrame):
-        if not Path(log).is_file():
-            raise InputError(f"{log} does not exist: give the path of a run's log.csv")
-        log = pd.read_csv(log)
+        log = read_log(log)
     fig,(above,below) = plt.subplots(2, 1, figsize=(5.5,5.2), sharex=True, layout='constrained')
     _lines(above, log, ('train_loss','valid_loss'), _palette[:2], ylabel='loss', ylim=(0,None))
     _lines(below, log, ('accuracy','robust_accuracy'), _palette[2:4], xlabel='epoch',

@@ -16,20 +16,21 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import torch
 from torch import nn
-from .core import (
-    atomic, check_eps, check_seed, eval_mode, generator, InputError, locked, plain, put_off, sweep)
+from lbgat_nb.core import (
+    atomic, check_eps, check_seed, digest, eval_mode, generator, InputError, locked, plain, put_off,
+    sweep)
 from .datasets import get_dls
 from .evaluate import AutoAttack, evaluate, named_attack, versions
 from .networks import create_model, Ensemble, split_name
 from .adversarial import AdversarialTraining, Objective, RobustAccuracy
 from .methods import get_objective
-from .figures import plot_curves
+from .figures import plot_curves, read_log
 from .models import pair_of
 from .processes import (
     first_of_machine, from_all, from_first, highest, rank_and_world)
 from .sanity import sanity
 from .separate_bn import by_input, separate_bn
-from .weights import load_robust, load_weights, save_robust
+from .weights import load_robust, load_weights, read_torch, save_robust
 from fastai.callback.core import (
     Callback, CancelBatchException, CancelFitException, TrainEvalCallback)
 from fastai.callback.progress import ProgressCallback
@@ -43,8 +44,9 @@ from fastprogress.core import IN_NOTEBOOK
 
 # %% auto #0
 __all__ = ['digits_settings', 'Settings', 'run_objective', 'check_settings', 'make_settings', 'check_device', 'make_dls',
-           'fitting_model', 'member_names', 'weights_files', 'learner_state', 'set_learner_state', 'SkipToBatch',
-           'FiniteLoss', 'SkipNaN', 'enough_memory', 'RunLog', 'read_settings', 'read_state', 'Run']
+           'fitting_model', 'member_names', 'weights_files', 'learner_state', 'form', 'set_learner_state',
+           'SkipToBatch', 'FiniteLoss', 'SkipNaN', 'enough_memory', 'write_log', 'RunLog', 'read_settings',
+           'read_state', 'Run']
 
 # %% ../nbs/74_runs.ipynb #29c61b70
 @dataclass
@@ -237,6 +239,14 @@ def learner_state(
                       iters=log.iters, values=[list(o) for o in log.values]),
         callbacks={cb.name: cb.state_dict() for cb in _callbacks_with_state(learn)})
 
+def form(
+    o, # A state
+) -> str: # Types and shapes of its tensors, and all else that is in it
+    "What a checksum of the tensors says nothing about"
+    if isinstance(o, torch.Tensor): return f'{o.dtype}{list(o.shape)}'
+    if isinstance(o, dict): return f"{{{','.join(f'{k!r}:{form(v)}' for k,v in o.items())}}}"
+    return f"[{','.join(map(form, o))}]" if isinstance(o, (list,tuple)) else repr(o)
+
 def set_learner_state(
     learn:Learner, # In a fit, before a batch; its model and optimiser have their state already
     state:dict,    # What `learner_state` returned
@@ -353,6 +363,13 @@ def _most_frequent(y):
     "The share of the most frequent label"
     return y.bincount().max().item()/len(y)
 
+def write_log(
+    folder:Path, # A run's folder
+    rows:list,   # A dictionary an epoch
+):
+    "Write `log.csv`"
+    with atomic(folder/'log.csv') as f: pd.DataFrame(rows).to_csv(f, index=False)
+
 class RunLog(Callback):
     """Brings the folder of a run up to date after each epoch, saves in between, and ends the fit
     when it is asked to"""
@@ -410,8 +427,9 @@ class RunLog(Callback):
         if self.finite_loss.skipped is not None: values['skipped'] = self.finite_loss.skipped
         self.rows.append(dict(epoch=self.epoch+1, lr=self.opt.hypers[-1]['lr'], **values,
                               seconds=self.seconds))
-        if self.writes: self._write(best=values[self.monitor]>best_before)
+        if self.writes: self._save_weights(best=values[self.monitor]>best_before)
         self.save_state()
+        if self.writes: write_log(self.folder, self.rows)
         self._agree()
         self._compare_with_chance()
         self._stop_if_asked()
@@ -428,11 +446,9 @@ class RunLog(Callback):
             "(lr, or first for the first epoch alone), or another weight of the guidance (alpha, "
             "beta)")
 
-    def _write(self, best):
-        "Write the weights and the log"
+    def _save_weights(self, best):
         self.save('last')
         if best: self.save('best')
-        with atomic(self.folder/'log.csv') as f: pd.DataFrame(self.rows).to_csv(f, index=False)
 
     def save(self, name):
         row = self.rows[-1]
@@ -450,6 +466,7 @@ class RunLog(Callback):
         if not self.writes: return
         state = dict(learner_state(self.learn), about=self.about, rows=self.rows, batch=batch,
                      validating=validating, seconds=self.seconds if batch else 0.)
+        state['form'] = digest([form(state)])
         with atomic(self.folder/'resume.pt') as f: torch.save(state, f)
         self.saved = time.perf_counter()
         if self.minutes: self.wait = max(60*self.minutes, 50*(self.saved-start))
@@ -490,14 +507,18 @@ def read_state(
     """A resume file. Raises `InputError` if it cannot be read, is of another version, or belongs to
     another run."""
     again = f"delete it to train the run in {file.parent} from the start"
-    try: state = torch.load(file, map_location='cpu', weights_only=True)
-    except FileNotFoundError: return {}
+    if not file.exists(): return {}
+    try: state = read_torch(file)
     except Exception as e:   # a damaged file can fail in any way
-        raise InputError(f"{file} cannot be read ({type(e).__name__}): {again}") from None
+        why = type(e).__name__ if not isinstance(e, InputError) else 'it is damaged'
+        raise InputError(f"{file} cannot be read ({why}): {again}") from None
     parts = ('about','model','opt','rows','smooth','scaler')
     if not isinstance(state, dict) or any(k not in state for k in parts):
         raise InputError(f"{file} is of another version of this library, which can go on with it; "
                          f"or {again}")
+    said = state.pop('form', None)   # older files have none
+    if said not in (None, digest([form(state)])):
+        raise InputError(f"{file} was changed by something else than a run: {again}")
     state = {**_at_end_of_epoch, **state}
     if not _same_run(state['about'], about):
         raise InputError(f"{file} belongs to another run: restore the right one, or {again}")
@@ -630,7 +651,7 @@ class Run:
         if not self.started: return False
         self.check_settings()
         log = self.folder/'log.csv'
-        return log.exists() and len(log.read_text().splitlines())>self.settings.epochs
+        return log.exists() and len(read_log(log))>=self.settings.epochs
 
     def check_settings(self):
         "Raises `InputError` if the run in the folder was started with other settings"
@@ -769,6 +790,7 @@ class Run:
         if not (self.progress and (IN_NOTEBOOK or sys.stdout.isatty())):
             learn.remove_cb(ProgressCallback)
         if not self.progress: learn.logger = noop
+        if done: from_first(lambda: write_log(self.folder, state['rows']))
         if done==s.epochs: return
         with put_off(signal.SIGINT, signal.SIGTERM) as stop:
             log = RunLog(self.folder, facts, monitor, self.about, state, s.save_minutes, stop)

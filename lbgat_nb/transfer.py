@@ -16,9 +16,9 @@ import matplotlib.pyplot as plt
 import torch
 from matplotlib.figure import Figure
 from torch import nn
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from .core import atomic, check_eps, InputError, network_of
+from safetensors import safe_open
+from safetensors.torch import save_file
+from .core import atomic, check_eps, InputError, network_of, tensors_hash
 from .attacks import as_attack, Attack
 from .processes import from_first, rank_and_world
 from .records import record, WholeTable
@@ -36,11 +36,12 @@ def _make_examples(q, attack, source, name):
 def _read_examples(file, attack, x):
     "The examples in `file`; None if there are none, or none that can be those of `x`"
     if not file or not file.exists(): return
-    try: x_adv = load_file(file)['x_adv']
-    except (OSError, SafetensorError, KeyError): x_adv = None
+    try:
+        with safe_open(file, 'pt') as f: x_adv,said = f.get_tensor('x_adv'),f.metadata() or {}
+    except Exception: x_adv = None   # a damaged file can fail in any way
     alike = x_adv is not None and (x_adv.shape,x_adv.dtype)==(x.shape,x.dtype)
     if alike and attack.inside(x_adv, x).all():
-        return x_adv
+        if said.get('hash') in (None, tensors_hash({'x_adv': x_adv})): return x_adv
     warnings.warn(f"{file} is damaged: its examples are made anew")
 
 def _examples(file, attack, x, make):
@@ -49,7 +50,8 @@ def _examples(file, attack, x, make):
     if x_adv is not None: return x_adv
     x_adv = make()
     if file and rank_and_world()[0]==0:
-        with atomic(file) as f: save_file({'x_adv': x_adv}, f)
+        hashed = {'hash': tensors_hash({'x_adv': x_adv})}
+        with atomic(file) as f: save_file({'x_adv': x_adv}, f, metadata=hashed)
     return x_adv
 
 # %% ../nbs/71_transfer.ipynb #9e989a80

@@ -21,7 +21,7 @@ from .core import atomic, InputError, network_of, tensors_hash
 from .networks import check_network, create_model, without_memory
 
 # %% auto #0
-__all__ = ['save_robust', 'read_header', 'load_robust', 'load_weights', 'export_onnx']
+__all__ = ['save_robust', 'read_header', 'load_robust', 'read_torch', 'load_weights', 'export_onnx']
 
 # %% ../nbs/65_weights.ipynb #964631f2
 def _text(v): return isinstance(v, str) and len(v)<=10_000
@@ -246,8 +246,11 @@ def _check_zip(file):
                 with z.open(o) as f: _check_pickle(file, f)
 
 # %% ../nbs/65_weights.ipynb #cff68c1b
-def _of_torch(file):
-    "What `torch.save` wrote, on the CPU; nothing in it is executed"
+def read_torch(
+    file:str|Path, # A file
+):                 # What is in it
+    """What `torch.save` wrote, on the CPU; nothing in it is executed.
+    Raises some error or other if the file is not whole, or holds more than data."""
     if zipfile.is_zipfile(file): _check_zip(file)
     else:
         with open(file, 'rb') as f:
@@ -264,7 +267,7 @@ def _read(file):
     _check_there(file)
     with _reading(file, "is not a weights file, or it was cut off; nothing in it was executed. "
                         "Download or copy it again"):
-        if not _is_safetensors(file): return _of_torch(file), {}
+        if not _is_safetensors(file): return read_torch(file), {}
         header = _header_in(file) or {}
         return _state_in(file, header), header
 

@@ -54,7 +54,7 @@ def content(file: Path):
     "What has to be the same in two files: not the times, nor the order in which PyTorch stores tensors."
     if file.suffix=='.pt':
         state = torch.load(file, weights_only=True)
-        return plain({k: v for k, v in state.items() if k!='rows'})
+        return plain({k: v for k, v in state.items() if k not in ('rows', 'form')})
     if file.suffix=='.csv': return [timeless(row) for row in csv.DictReader(file.open())]
     if file.suffix=='.json':
         read = json.loads(file.read_text())
