@@ -21,10 +21,11 @@ from urllib.parse import urlsplit
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT/'_docs'
 WIDTHS = {'desktop': 1400, 'phone': 390}
-SEARCHES = {'resume': 'runs.html', 'install': 'index.html', 'own loss': 'your_own_method.html',
+SEARCHES = {'resume': 'interrupt_and_resume.html', 'install': 'index.html', 'own loss': 'your_own_method.html',
             'BGAT': 'bgat.html', 'multi-GPU': 'several_gpus.html',
             'pretrained': 'your_own_images.html', 'deploy': 'use_the_model.html',
-            'any model': 'evaluate_any_model.html', 'lbgat_train': 'command_line.html'}
+            'any model': 'evaluate_any_model.html', 'lbgat_train': 'command_line.html',
+            'reproduce': 'reproduce_the_paper.html'}
 FLAGS = ('--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync '
          '--disable-background-networking --disable-component-update --remote-debugging-pipe '
          '--hide-scrollbars').split()

@@ -25,6 +25,8 @@ from tools.showdoc import bound, is_shown, plain        # noqa: E402
 # What people type who look for a page, besides the words of its title.
 KEYWORDS = {
     'index': 'install pip requirements', 'runs': 'resume interrupt continue',
+    'interrupt_and_resume': 'resume interrupted go on continue checkpoint',
+    'reproduce_the_paper': 'reproduce cost hours memory lbgat_reproduce',
     'several_gpus': 'multi-GPU multi-node distributed DDP torchrun',
     'your_own_method': 'own loss own attack custom objective', 'weights': 'checkpoint load save',
     'published_weights': 'authors checkpoint pretrained', 'cli': 'command line options',
