@@ -250,6 +250,20 @@ def lbgat_train(
     sync_bn:store_true=False, # on several GPUs, let batch norm look at the whole batch
     skip_nan:store_true=False, # leave out batches whose loss is not a finite number, and count them
     save_minutes:float=None, # minutes after which training saves within an epoch (default: 15)
+    guide:float=None,   # weight of the guidance (default: the method's)
+    guide_per_class:store_true=False, # that weight for 100 classes, and in proportion for others
+    stop_guidance:store_true=False, # with --shared: guidance does not pull on the clean branch
+    smooth:float=None,  # part of the label that is spread over all classes (default: 0)
+    step:float=None,    # size of a step of the training attack (default: 0.007/0.031 of eps)
+    grow:float=None,    # part of the training over which eps grows from 0 (default: it does not)
+    wd:float=None,      # weight decay (default: 2e-4)
+    schedule:str=None,  # of the learning rate: paper (default), cosine, cyclic or piecewise
+    warmup:int=None,    # steps over which the learning rate rises at the beginning (default: 0)
+    awp:float=None,     # weight perturbation of this length, such as 0.005 (default: none)
+    awp_from:int=None,  # first epoch with weight perturbation, from 0 (default: 10)
+    average:float=None, # keep averaged weights, too, with this decay, such as 0.995 (default: none)
+    average_start:float=None, # when the average begins, as a part of all epochs (default: 0)
+    average_every:str=None, # does it follow each step (default), or each epoch?
     run:str=None,       # folder of the run (default: runs/<data>-<number>)
     resume:store_true=False,      # go on with the run in the folder given by --run
     no_eval:store_true=False,     # train only
@@ -283,7 +297,9 @@ def _header(target, weights):
     "The weights file that is meant, and its header"
     from lbgat_nb.core import InputError
     from lbgat_nb.weights import read_header
-    if weights not in ('best','last'): raise InputError(f"--weights is best or last, not {weights}")
+    if weights not in ('best','last','best_average','last_average'):
+        raise InputError("--weights is best or last, best_average or last_average, not "
+                         f"{weights}")
     file = target/f'{weights}.safetensors' if target.is_dir() else target
     return file, read_header(file)
 
@@ -352,7 +368,7 @@ def _eval(target, weights, data, download, eps, attacks, n, n_autoattack, seed, 
     from lbgat_nb.core import check_seed
     from lbgat_nb.evaluate import evaluate
     from lbgat_nb.records import results_table
-    from lbgat_nb.runs import make_settings
+    from lbgat_nb.runs import make_settings, weights_title
     from lbgat_nb.sanity import sanity
     from lbgat_nb.weights import load_robust
     file,header = _header(target, weights)
@@ -366,7 +382,7 @@ def _eval(target, weights, data, download, eps, attacks, n, n_autoattack, seed, 
     print(f"weights    {file}: {header['model']}, {header.get('method')}, epoch "
           f"{header.get('epoch')}\ndata       {dls.train_ds.name}, {n} test images{about}\neps     "
           f"   {eps:g} of the pixel range [0,1]")
-    title = f"{header.get('method')}{'' if weights=='best' else f' ({weights})'}"
+    title = weights_title(header.get('method'), weights)
     check_seed(seed)
     ask = dict(eps=eps, seed=seed, part='test', progress=progress,
                **(dict(folder=target, title=title) if target.is_dir() else {}))
@@ -382,7 +398,8 @@ def _eval(target, weights, data, download, eps, attacks, n, n_autoattack, seed, 
 @call_parse
 def lbgat_eval(
     target:str,         # a run's folder, or a weights file (.safetensors)
-    weights:str='best', # which weights of a run: best or last
+    # which weights of a run: best or last, or of averaged ones best_average or last_average
+    weights:str='best',
     # a data set or folder, as for lbgat_train (default: what the weights were trained on)
     data:str=None,
     # download a data set that is named and not found in $LBGAT_DATA or fastai's data folder

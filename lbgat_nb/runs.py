@@ -8,6 +8,7 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/runs.html.md"""
 from __future__ import annotations
 import json, math, signal, sys, time, warnings
 from contextlib import contextmanager, ExitStack, nullcontext
+from copy import copy
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from itertools import combinations
@@ -22,7 +23,11 @@ from lbgat_nb.core import (
 from .datasets import get_dls
 from .evaluate import AutoAttack, evaluate, named_attack, versions
 from .networks import create_model, Ensemble, split_name
-from .adversarial import AdversarialTraining, Objective, RobustAccuracy
+from .adversarial import (
+    AdversarialTraining, mse, Objective, RobustAccuracy, schedules, smooth_labels)
+from .averages import AveragedWeights, average_metrics
+from .awp import AWP
+from .bgat import guidance
 from .methods import get_objective
 from .figures import plot_curves, read_log
 from .models import pair_of
@@ -43,10 +48,10 @@ from fastprogress.core import IN_NOTEBOOK
 
 
 # %% auto #0
-__all__ = ['digits_settings', 'Settings', 'run_objective', 'check_settings', 'make_settings', 'check_device', 'make_dls',
-           'fitting_model', 'member_names', 'weights_files', 'learner_state', 'form', 'set_learner_state',
+__all__ = ['digits_settings', 'Settings', 'run_objective', 'check_settings', 'more_callbacks', 'make_settings', 'check_device',
+           'make_dls', 'fitting_model', 'member_names', 'weights_files', 'learner_state', 'form', 'set_learner_state',
            'SkipToBatch', 'FiniteLoss', 'SkipNaN', 'enough_memory', 'write_log', 'RunLog', 'read_settings',
-           'read_state', 'Run']
+           'read_state', 'weights_title', 'Run']
 
 # %% ../nbs/74_runs.ipynb #29c61b70
 @dataclass
@@ -86,20 +91,56 @@ class Settings:
     skip_nan:bool=False
     # Minutes after which a run saves within an epoch; 0: after each batch
     save_minutes:float=15
+    guide:float|None=None        # Weight of the guidance; the method's own default if None
+    # Is that weight in proportion to the number of classes, and whole for 100 of them?
+    guide_per_class:bool=False
+    # Does the guidance not pull on the clean branch of a shared network (AR-AT)?
+    stop_guidance:bool=False
+    smooth:float=0.              # Part of the label that is spread over all classes
+    # Size of a step of the training attack, in pixel units; 0.007/0.031 of `eps` if None
+    step:float|None=None
+    # Part of the training over which `eps` grows from 0; None: none
+    grow:float|None=None
+    wd:float|None=None           # Weight decay; the paper's 2e-4 if None
+    schedule:str='paper'         # Of the learning rate, a key of `schedules`
+    warmup:int=0                 # Steps over which the learning rate rises at the beginning
+    # Length γ of the weight perturbation, as a part of each layer's norm; None: none
+    awp:float|None=None
+    awp_from:int=10              # First epoch with weight perturbation; the first of all is 0
+    average:float|None=None      # Decay of averaged weights; None: no average
+    average_start:float=0.       # When the average begins, as a part of all epochs
+    average_every:str='step'     # Does it follow each `step`, or each `epoch`?
 
 digits_settings = dict(robust='wrn_10_1', natural='resnet10_w8', eps=0.2, epochs=40, bs=64)
 
 # %% ../nbs/74_runs.ipynb #1043fe8f
 def run_objective(
-    s:Settings, # The settings of a run
+    s:Settings,      # The settings of a run
+    c:int|None=None, # Classes of the data, where they are known
 ) -> Objective:
-    """What a run minimises. Raises `InputError` for a method or weight that does not exist, or
-    nothing to share."""
-    objective = get_objective(s.method, alpha=s.alpha, beta=s.beta)
+    """What a run minimises. Raises `InputError` for a method or weight that does not exist, no
+    label to smooth, or nothing to share."""
+    objective = get_objective(s.method, alpha=s.alpha, beta=s.beta, guide=s.guide)
+    if s.guide_per_class: objective = _per_class(objective, c or 100)
+    objective = smooth_labels(objective, s.smooth)
     if s.shared and not objective.needs_natural:
         raise InputError(f"The method {s.method} has no natural model, so there is nothing to "
                          "share: leave shared out")
-    return by_input(objective) if s.shared else objective
+    if s.stop_guidance and not s.shared:
+        raise InputError("Guidance is stopped on the clean branch of a shared network: add shared, "
+                         "or leave stop_guidance out")
+    return by_input(objective, s.stop_guidance) if s.shared else objective
+
+def _per_class(objective, c):
+    "`objective` with the guidance's weight in proportion to the number of classes"
+    def guides(t): return t.fn is mse and t.of==guidance.of
+    if not any(map(guides, objective.terms)):
+        raise InputError(f"The method {objective.name} has no guidance that is a mean over classes: "
+                         "leave guide_per_class out")
+    scaled = copy(objective)
+    scaled.terms = tuple(replace(t, weight=t.weight*c/100) if guides(t) else t
+                         for t in objective.terms)
+    return scaled
 
 
 # %% ../nbs/74_runs.ipynb #df305bbd
@@ -138,7 +179,50 @@ def check_settings(
     if s.natural_weights is not None and (s.shared or not objective.needs_natural):
         raise InputError(f"The method {s.method}{' with a shared network' if s.shared else ''} has "
                          "no natural model of its own: leave natural_weights out")
+    _check_schedule(s)
+    _check_attack(s, objective)
+    _check_callbacks(s)
     return s
+
+def _check_schedule(s):
+    "Raises `InputError` for a weight decay or a learning rate over time that makes no sense"
+    if s.wd is not None and not 0<=s.wd<math.inf:
+        raise InputError(f"wd must be 0 or more, not {s.wd}")
+    if s.schedule not in schedules:
+        raise InputError(f"There is no schedule {s.schedule!r}: use one of {', '.join(schedules)}")
+    if s.warmup<0: raise InputError(f"warmup is a number of steps, not {s.warmup}")
+    if s.first!=Settings.first and (s.schedule!='paper' or s.warmup):
+        raise InputError("first belongs to the paper's schedule without a warm-up: leave it out")
+
+def _check_attack(s, objective):
+    "Raises `InputError` for a training attack that makes no sense"
+    for k in ('step','grow'):
+        if getattr(s, k) is not None and not objective.attack_loss:
+            raise InputError(f"The method {s.method} has no attack: leave {k} out")
+    if s.step is not None and not 0<s.step<math.inf:
+        raise InputError(f"step must be a positive number of pixel units, not {s.step}")
+    if s.grow is not None and not 0<s.grow<=1:
+        raise InputError(f"grow is a part of the training, above 0 and at most 1, not {s.grow}")
+
+def _check_callbacks(s):
+    "Raises `InputError` for weight perturbation or averages that make no sense"
+    if s.awp is None and s.awp_from!=Settings.awp_from:
+        raise InputError("awp_from belongs to weight perturbation: give awp, too")
+    if s.awp is not None and s.awp_from>=s.epochs:
+        raise InputError(f"Weight perturbation would begin after {s.awp_from} epochs of "
+                         f"{s.epochs}, so never: choose a smaller awp_from")
+    if s.average is None and (s.average_start or s.average_every!=Settings.average_every):
+        raise InputError("average_start and average_every belong to an average: give its decay as "
+                         "average, too")
+    more_callbacks(s)   # they look at their values themselves
+
+def more_callbacks(
+    s:Settings, # The settings of a run
+) -> list:      # For the `Learner`, beside the method
+    "Weight perturbation and averaged weights, where they are asked for"
+    awp = [] if s.awp is None else [AWP(s.awp, s.awp_from)]
+    average = dict(start=s.average_start, every=s.average_every)
+    return awp + ([] if s.average is None else [AveragedWeights(s.average, **average)])
 
 
 # %% ../nbs/74_runs.ipynb #d0bbb825
@@ -275,6 +359,7 @@ class SkipToBatch(Callback):
     ):
         store_attr('batch,state')
         self.first,self.skipped = epoch,0
+        self.rates = [o['lr'] for o in state['opt']['hypers']]
 
     def before_train(self):
         self.skipped = 0
@@ -291,7 +376,9 @@ class SkipToBatch(Callback):
         if self.epoch==self.first and self.state['validating']: self._restore()
 
     def _restore(self):
-        try: set_learner_state(self.learn, self.state)
+        try:
+            set_learner_state(self.learn, self.state)
+            if self.batch: self.opt.set_hypers(lr=self.rates)   # of this epoch
         except Exception as e:   # a damaged file can fail in any way
             raise InputError(f"The resume file does not fit the run ({type(e).__name__}): "
                              "delete it to train from the start") from None
@@ -423,11 +510,11 @@ class RunLog(Callback):
     def after_epoch(self):
         if self.epoch<len(self.rows): return
         values = dict(zip(self.recorder.metric_names[1:], self.recorder.final_record))
-        best_before = max((r[self.monitor] for r in self.rows), default=-1)
         if self.finite_loss.skipped is not None: values['skipped'] = self.finite_loss.skipped
+        if self.average: values['averages'] = self.average.n
         self.rows.append(dict(epoch=self.epoch+1, lr=self.opt.hypers[-1]['lr'], **values,
                               seconds=self.seconds))
-        if self.writes: self._save_weights(best=values[self.monitor]>best_before)
+        if self.writes: self._save_weights()
         self.save_state()
         if self.writes: write_log(self.folder, self.rows)
         self._agree()
@@ -443,17 +530,34 @@ class RunLog(Callback):
         warnings.warn(
             f"After {self.epoch+1} of {self.n_epoch} epochs {accuracy:.1%} of the validation "
             f"images are right, no more than by chance ({chance:.1%}): a smaller rate may help "
-            "(lr, or first for the first epoch alone), or another weight of the guidance (alpha, "
-            "beta)")
+            "(lr, or at the beginning alone: first, warmup), or another weight of the guidance "
+            "(guide, guide_per_class)")
 
-    def _save_weights(self, best):
+    @property
+    def average(self): return getattr(self.learn, 'averaged_weights', None)
+
+    def _save_weights(self):
         self.save('last')
-        if best: self.save('best')
+        if self._improved(self.rows, self.monitor): self.save('best')
+        if self.average and self.average.n: self._write_average()
 
-    def save(self, name):
+    def _write_average(self):
+        "Write the averaged weights; the best are those of the best epoch since there are any"
+        average = dict(network=self.average.network, prefix='average_')
+        self.save('last_average', **average)
+        since = [r for r in self.rows if r['averages']]
+        if self._improved(since, f'average_{self.monitor}'): self.save('best_average', **average)
+
+    def _improved(self, rows, column):
+        "Is the last epoch better than those before?"
+        *before,now = [r[column] for r in rows]
+        return now>max(before, default=-1)
+
+    def save(self, name, network=None, prefix=''):
         row = self.rows[-1]
-        save_robust(self.model, self.folder/f'{name}.safetensors', **self.facts, epoch=row['epoch'],
-                    valid={k: row[k] for k in ('accuracy','robust_accuracy')})
+        save_robust(network or self.model, self.folder/f'{name}.safetensors', **self.facts,
+                    epoch=row['epoch'],
+                    valid={k: row[prefix+k] for k in ('accuracy','robust_accuracy')})
 
     def save_state(self,
         batch:int=0, # Batches of the epoch at work that are done
@@ -546,6 +650,17 @@ def _same_run(said, about):
 
 # %% ../nbs/74_runs.ipynb #82eafbc6
 _outward = 'data','device','skip_nan','save_minutes'   # what may change when a run goes on
+# What natural training has nothing of
+_adversarial = ('alpha','beta','natural_weights','shared','guide','guide_per_class','stop_guidance',
+                'smooth','step','grow','awp','awp_from','average','average_start','average_every')
+
+def weights_title(
+    method:str,         # Of the training
+    weights:str='best', # `best`, `last`, `best_average` or `last_average`
+) -> str:
+    "What the records of a run call weights"
+    average,last = weights.endswith('_average'),weights.startswith('last')
+    return method + ', averaged'*average + ' (last)'*last
 
 class Run:
     """A training run in a folder: data, networks, training, going on and evaluation, each from the
@@ -574,8 +689,12 @@ class Run:
     def best(self): return self.folder/'best.safetensors'
     @property
     def last(self): return self.folder/'last.safetensors'
+    @property
+    def best_average(self): return self.folder/'best_average.safetensors'
     @cached_property
-    def objective(self): return run_objective(self.settings)
+    def objective(self):
+        s = self.settings
+        return run_objective(s, self.dls.c if s.guide_per_class else None)
     @cached_property
     def dls(self): return first_of_machine(lambda: make_dls(self.settings, self.download))
 
@@ -586,8 +705,8 @@ class Run:
     ) -> Run:
         """A run that trains a network on clean images, with the data, optimiser and schedule of
         this one"""
-        plain = dict(method='natural', alpha=None, beta=None, natural_weights=None, shared=False)
-        s = replace(self.settings, robust=name, init=init, **plain)
+        plain = {k: getattr(Settings, k) for k in _adversarial}
+        s = replace(self.settings, **{**plain, 'method':'natural', 'robust':name, 'init':init})
         return Run(s, folder, self.progress, verbose=False, dls=self.dls)
 
     @property
@@ -635,9 +754,11 @@ class Run:
             raise InputError(f"The natural model that guides {s.method} has not been trained: use "
                              "train(), or name its weights")
         if self.guides: self._fill(natural, [guide.best for guide in self.guides])
-        method = AdversarialTraining(self.objective, natural, eps=s.eps, steps=s.steps, seed=s.seed,
-                                     verbose=self.verbose)
-        learn = Learner(self.dls, robust, metrics=[accuracy, RobustAccuracy(eps=s.eps)], cbs=method)
+        method = AdversarialTraining(self.objective, natural, eps=s.eps, steps=s.steps, step=s.step,
+                                     grow=s.grow, seed=s.seed, verbose=self.verbose)
+        metrics = [accuracy, RobustAccuracy(eps=s.eps)]
+        if s.average is not None: metrics += average_metrics(s.eps)
+        learn = Learner(self.dls, robust, metrics=metrics, cbs=[method, *more_callbacks(s)])
         return dict(fp32=noop, bf16=Learner.to_bf16, fp16=Learner.to_fp16)[s.precision](learn)
 
     @property
@@ -797,9 +918,16 @@ class Run:
             cbs = [log, SkipNaN() if s.skip_nan else FiniteLoss()]
             if state: cbs.append(SkipToBatch(done, state['batch'], state))
             with enough_memory(s.bs), self.together(learn):
-                learn.fit_steps(s.epochs, lr=s.lr, first=s.first, cbs=cbs, start_epoch=done)
+                self.fit_epochs(learn, s.epochs, cbs=cbs, start_epoch=done)
             if stop and self.progress:
                 print(f'stopped    after {log.at}, where the run in {self.folder} goes on')
+
+    def fit_epochs(self, learn, n_epoch, **kwargs):
+        "Train with the schedule of the settings"
+        s = self.settings
+        kwargs = dict(kwargs, lr=s.lr, wd=s.wd)
+        if s.schedule=='paper' and not s.warmup: learn.fit_steps(n_epoch, first=s.first, **kwargs)
+        else: learn.fit_schedule(n_epoch, s.schedule, warmup=s.warmup, **kwargs)
 
     def evaluate(self,
         attacks:tuple=('clean','pgd20','cw20','autoattack'), # What to evaluate, see `evaluate`
@@ -807,15 +935,18 @@ class Run:
         n_autoattack:int|None=None, # Test images for AutoAttack; `n` if None
         baseline:bool=True,  # Train and evaluate an undefended network, too?
     ) -> list:               # The records that were asked for; those that are there are read
-        """Evaluate the best weights and the undefended network; write `results.json` and
+        """Evaluate the best weights, also averaged ones, and the undefended network; write `results.json` and
         `curves.png`, and warn of masked gradients"""
         self.check_attacks(attacks, n_autoattack)
         self.check_settings()
         self.check_data()
         with self.alone():
             from_first(self.plot)
-            weights = {self.settings.method: self.best}
-            if baseline and self.settings.method!='natural':
+            method = self.settings.method
+            weights = {method: self.best}
+            if self.best_average.exists():
+                weights[weights_title(method, 'best_average')] = self.best_average
+            if baseline and method!='natural':
                 weights['undefended'] = self.undefended.complete('undefended, for comparison').best
             return self._attack(weights, attacks, n, n_autoattack)
 
