@@ -125,18 +125,23 @@ def _run_folder(run, data):
 
 
 # %% ../nbs/77_cli.ipynb #2ec13ab5
-def _asked_run(folder, given, resume, **kwargs):
+def _asked_run(folder, recipe, given, resume, **kwargs):
     """The run in `folder` as the options want it, and whether it goes on.
     Raises `InputError` if they contradict its settings."""
     from dataclasses import replace
+    from lbgat_nb.core import InputError
     from lbgat_nb.processes import from_first
+    from lbgat_nb.recipes import get_recipe
     from lbgat_nb.runs import make_settings, read_settings, Run
     def empty(): return folder.is_dir() and all(o.name.startswith('.') for o in folder.iterdir())
     if resume and from_first(empty):
         print(f'note       nothing was done in {folder} yet: the run starts, with the options '
               'given here')
         resume = False
-    if not resume: return Run(make_settings(**given), folder, **kwargs), False
+    make = get_recipe(recipe).make if recipe else make_settings
+    if not resume: return Run(make(**given), folder, **kwargs), False
+    if recipe:
+        raise InputError("--resume takes the settings from the folder: leave --recipe out")
     run = Run(replace(read_settings(folder), **given), folder, **kwargs)
     run.check_settings()
     return run, True
@@ -149,7 +154,13 @@ def few_threads(dls):
 
 def _print_methods():
     from lbgat_nb.methods import methods_table
-    table = methods_table().reset_index(names='method')
+    _print_table(methods_table().reset_index(names='method'))
+
+def _print_recipes():
+    from lbgat_nb.recipes import recipes_table
+    _print_table(recipes_table().reset_index(names='recipe'))
+
+def _print_table(table):
     for row in [table.columns, *table.values]:
         cells = [cell.ljust(table[c].str.len().max()) for c,cell in zip(table, row)]
         print('  '.join(cells).rstrip())
@@ -218,6 +229,9 @@ def lbgat_train(
     data:str=None,
     # download a data set that is named and not found in $LBGAT_DATA or fastai's data folder
     download:store_true=False,
+    # settings that go together, one of those that `--list-recipes` shows; what is given here goes
+    # before them
+    recipe:str=None,
     method:str=None,    # one of those that `--list-methods` shows (default: lbgat+trades)
     # weight of the regulariser (default: the method's; 0 for lbgat+trades, for which the paper has
     # 0 and 6)
@@ -273,12 +287,14 @@ def lbgat_train(
     n_autoattack:int=None,
     quiet:store_true=False,       # no progress bars and no line an epoch
     list_methods:store_true=False, # print the table of methods and do nothing else
+    list_recipes:store_true=False, # print the table of recipes and do nothing else
 ):
     """Train a robust classifier by LBGAT and evaluate it: clean, PGD-20, CW-20, AutoAttack, beside
     an undefended network"""
     options = dict(locals())
     with friendly_errors('Nothing was done yet: the same command starts it'):
         if list_methods: return _print_methods()
+        if list_recipes: return _print_recipes()
         from lbgat_nb.core import InputError
         from lbgat_nb.runs import Settings
         given = {k:v for k,v in options.items() if k in Settings.__dataclass_fields__
@@ -288,7 +304,8 @@ def lbgat_train(
         if resume and run is None:
             raise InputError("--resume needs the folder of the run: add --run FOLDER")
         with _together(device), _run_folder(run, data) as folder:
-            asked,resume = _asked_run(folder, given, resume, progress=not quiet, download=download)
+            asked,resume = _asked_run(folder, recipe, given, resume, progress=not quiet,
+                                      download=download)
             _train(asked, resume, evaluation)
 
 
@@ -450,7 +467,7 @@ def _run(which, scale, root, progress, download):
 @call_parse
 def lbgat_reproduce(
     # list the rows of this table (1 to 9), with what exists of them; several separated by commas,
-    # or all
+    # all, or beyond, the recipes of after the paper
     table:str=None,
     # train and evaluate a row (4.7), a table (4), several separated by commas, or all
     run:str=None,

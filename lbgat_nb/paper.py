@@ -7,7 +7,7 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/paper.html.md"""
 # %% ../nbs/75_paper.ipynb #0a0f61d9
 from __future__ import annotations
 import csv
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from .attacks import pgd20
@@ -16,12 +16,14 @@ from .networks import split_name
 from .records import read_results
 from .evaluate import evaluate, weights_hash
 from .transfer import BlackBox
+from .recipes import recipes
 from .runs import make_settings, Run, Settings
 from .weights import load_robust
 
 # %% auto #0
-__all__ = ['paper_methods', 'paper_tables', 'paper_rows', 'scales', 'Row', 'read_rows', 'get_rows', 'Scale', 'row_settings',
-           'model_folder', 'PaperRun', 'best_weights', 'row_records', 'found', 'evaluate_row', 'run_row']
+__all__ = ['paper_methods', 'paper_tables', 'paper_rows', 'beyond_rows', 'scales', 'Row', 'read_rows', 'get_rows', 'Scale',
+           'row_settings', 'model_folder', 'PaperRun', 'best_weights', 'row_records', 'found', 'evaluate_row',
+           'run_row']
 
 # %% ../nbs/75_paper.ipynb #5f6f0b0a
 _bgat = dict(natural='wrn_34_10+inception_resnet_v2')
@@ -52,11 +54,12 @@ paper_methods = {
 class Row:
     "A row of one of the paper's tables"
     id:str       # Table and line, such as `4.5`
-    method:str   # As the table prints it, a key of `paper_methods` unless `reference`
+    # As the table prints it, a key of `paper_methods` unless `reference`; or one of `recipes`
+    method:str
     data:str     # `cifar10`, `cifar100` or `tinyimagenet`
     attack:str   # `pgd20`, `cw20` or `autoattack`
-    clean:float  # The paper's accuracy on clean images, per cent
-    robust:float # The paper's accuracy under the attack, per cent
+    clean:float|None  # The paper's accuracy on clean images, per cent; None if not published
+    robust:float|None # The paper's accuracy under the attack, per cent; likewise
     # The method of the model that the examples are made on; None for a white-box attack
     source:str|None=None
     reference:bool=False  # Is it somebody else's result?
@@ -254,21 +257,33 @@ def read_rows(
 
 paper_rows = {r.id: r for k,text in paper_tables.items() for r in read_rows(k, text)}
 
+def _rows_beyond():
+    "A row for each number that was published for a recipe, one for a recipe without any"
+    told = [(name,*o) for name,r in recipes.items()
+            for o in r.published or [('cifar100',None,None)] if name!='paper']
+    return [Row(f'beyond.{k}', name, data, 'autoattack', clean, robust)
+            for k,(name,data,clean,robust) in enumerate(told, 1)]
+
+# What came after the paper: the rows of the recipes
+beyond_rows = {r.id: r for r in _rows_beyond()}
+
 # %% ../nbs/75_paper.ipynb #d397655d
 def get_rows(
-    which:str, # A row (`4.5`), a table (`4`), several of these separated by commas, or `all`
+    # A row (`4.5`), a table (`4`), several of these separated by commas, or `all` of the paper;
+    # `beyond` or `beyond.1` for what came after it
+    which:str,
 ) -> list[Row]:
     "The rows that a user asks for. Raises `InputError` for one that doesn't exist."
     if which=='all': return list(paper_rows.values())
     ids = [i for o in which.split(',') for i in _matching(o.strip())]
-    return [paper_rows[i] for i in dict.fromkeys(ids)]
+    return [{**paper_rows, **beyond_rows}[i] for i in dict.fromkeys(ids)]
 
 def _matching(name):
     "The rows that `name`, a table or a row, stands for"
-    ids = [i for i in paper_rows if name in (i, i.split('.')[0])]
+    ids = [i for i in (*paper_rows, *beyond_rows) if name in (i, i.split('.')[0])]
     if not ids:
         raise InputError(f"There is no row {name!r}: "
-                         "use a table's number (1 to 9), a row such as 4.5, or all")
+                         "use a table's number (1 to 9), a row such as 4.5, all, or beyond")
     return ids
 
 # %% ../nbs/75_paper.ipynb #de6863d7
@@ -322,10 +337,19 @@ def row_settings(
     sc = scales[scale]
     data = sc.data or data
     given = dict(robust='wrn_34_10', natural='resnet18_lbgat', **_own.get(data, {}))
-    given.update(paper_methods[method])
+    given.update(paper_methods.get(method, {}))
     for k in ('robust','natural'):
         given[k] = '+'.join(sc.nets.get(o, o) for o in split_name(given[k]))
-    return make_settings(data=data, seed=seed, **{**given, **sc.settings})
+    given = dict({**given, **sc.settings}, data=data, seed=seed)
+    if method in recipes: return _recipe_settings(recipes[method], given)
+    return make_settings(**given)
+
+def _recipe_settings(recipe, given):
+    "The settings of a recipe; fewer epochs have perturbation from as many fewer on"
+    epochs = recipe.settings.get('epochs', Settings.epochs)
+    if from_epoch := recipe.settings.get('awp_from'):
+        given['awp_from'] = from_epoch*given.get('epochs', epochs)//epochs
+    return recipe.make(**given)
 
 # %% ../nbs/75_paper.ipynb #458c55fe
 def model_folder(
@@ -339,8 +363,13 @@ def model_folder(
 def _model_name(s):
     alpha,shared = None if s.alpha is None else f'{s.alpha:g}', 'shared' if s.shared else None
     init = f'init{s.init}' if s.init else None
-    parts = (s.data, s.method, alpha, shared, s.robust, init, f'seed{s.seed}')
+    later = [k if v is True else f'{k}{v}' for k,v in asdict(s).items()
+             if k in _later and v!=getattr(Settings, k)]
+    parts = (s.data, s.method, alpha, shared, s.robust, *later, init, f'seed{s.seed}')
     return '-'.join(filter(None, parts))
+
+_names = [f.name for f in fields(Settings)]
+_later = _names[_names.index('guide'):]   # settings that no row of the paper has
 
 class PaperRun(Run):
     "A run of the paper's, in a folder beside the others of its scale, with which it shares guides"

@@ -46,6 +46,8 @@ def _used(data, scale):
     used = scales[scale].data or data
     return _data[data] if used==data else f'{_data[data]} ({_data[used]})'
 
+def _told(percent): return '' if percent is None else f'{percent:.2f}'
+
 def _line(row, scale, root):
     "A row of the paper with ours beside it"
     ours = found(row, scale, root)
@@ -53,8 +55,8 @@ def _line(row, scale, root):
             'method': row.method + ' (others)'*row.reference,
             'data': _used(row.data, scale),
             'attack': attack_titles[row.attack] + (f' on {row.source}' if row.source else ''),
-            'clean, paper': f'{row.clean:.2f}',   'clean, ours': _percent(ours, 'clean'),
-            'robust, paper': f'{row.robust:.2f}', 'robust, ours': _percent(ours, 'robust'),
+            'clean, paper': _told(row.clean),   'clean, ours': _percent(ours, 'clean'),
+            'robust, paper': _told(row.robust), 'robust, ours': _percent(ours, 'robust'),
             'images': _images(ours)}
 
 # %% ../nbs/76_report.ipynb #036617e5

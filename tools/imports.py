@@ -11,6 +11,7 @@ all
 cli
 report
 paper
+recipes
 runs
 sanity
 transfer
