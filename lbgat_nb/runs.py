@@ -48,10 +48,10 @@ from fastprogress.core import IN_NOTEBOOK
 
 
 # %% auto #0
-__all__ = ['digits_settings', 'Settings', 'run_objective', 'check_settings', 'more_callbacks', 'make_settings', 'check_device',
-           'make_dls', 'fitting_model', 'member_names', 'weights_files', 'learner_state', 'form', 'set_learner_state',
-           'SkipToBatch', 'FiniteLoss', 'SkipNaN', 'enough_memory', 'write_log', 'RunLog', 'read_settings',
-           'read_state', 'weights_title', 'Run']
+__all__ = ['digits_settings', 'Settings', 'run_objective', 'check_settings', 'more_callbacks', 'data_defaults', 'make_settings',
+           'check_device', 'make_dls', 'fitting_model', 'member_names', 'weights_files', 'learner_state', 'form',
+           'set_learner_state', 'SkipToBatch', 'FiniteLoss', 'SkipNaN', 'enough_memory', 'write_log', 'RunLog',
+           'read_settings', 'read_state', 'weights_title', 'Run']
 
 # %% ../nbs/74_runs.ipynb #29c61b70
 @dataclass
@@ -135,8 +135,8 @@ def _per_class(objective, c):
     "`objective` with the guidance's weight in proportion to the number of classes"
     def guides(t): return t.fn is mse and t.of==guidance.of
     if not any(map(guides, objective.terms)):
-        raise InputError(f"The method {objective.name} has no guidance that is a mean over classes: "
-                         "leave guide_per_class out")
+        raise InputError(f"The method {objective.name} has no guidance that is a mean over "
+                         "classes: leave guide_per_class out")
     scaled = copy(objective)
     scaled.terms = tuple(replace(t, weight=t.weight*c/100) if guides(t) else t
                          for t in objective.terms)
@@ -226,6 +226,12 @@ def more_callbacks(
 
 
 # %% ../nbs/74_runs.ipynb #d0bbb825
+def data_defaults(
+    data:str|None, # As in `Settings`; None: its default
+) -> dict:         # Fields of `Settings`
+    "What the data ask for in place of the defaults"
+    return digits_settings if data in (None, 'digits') else {}
+
 def make_settings(
     **given, # Any fields of `Settings`; None counts as not given
 ) -> Settings:
@@ -235,8 +241,7 @@ def make_settings(
     if unknown := given.keys()-set(known):
         raise InputError(f"There is no setting called {', '.join(sorted(unknown))}: use "
                          f"{', '.join(known)}")
-    defaults = digits_settings if given.get('data','digits')=='digits' else {}
-    s = check_settings(Settings(**{**defaults, **given}))
+    s = check_settings(Settings(**{**data_defaults(given.get('data')), **given}))
     check_device(s.device)
     return s
 
@@ -660,7 +665,7 @@ def weights_title(
 ) -> str:
     "What the records of a run call weights"
     average,last = weights.endswith('_average'),weights.startswith('last')
-    return method + ', averaged'*average + ' (last)'*last
+    return f"{method}{', averaged'*average}{' (last)'*last}"
 
 class Run:
     """A training run in a folder: data, networks, training, going on and evaluation, each from the
@@ -935,8 +940,8 @@ class Run:
         n_autoattack:int|None=None, # Test images for AutoAttack; `n` if None
         baseline:bool=True,  # Train and evaluate an undefended network, too?
     ) -> list:               # The records that were asked for; those that are there are read
-        """Evaluate the best weights, also averaged ones, and the undefended network; write `results.json` and
-        `curves.png`, and warn of masked gradients"""
+        """Evaluate the best weights, also averaged ones, and the undefended network; write
+        `results.json` and `curves.png`, and warn of masked gradients"""
         self.check_attacks(attacks, n_autoattack)
         self.check_settings()
         self.check_data()
