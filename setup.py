@@ -7,10 +7,10 @@ config = ConfigParser(delimiters=['='])
 config.read('settings.ini', encoding='utf-8')
 meta = config['DEFAULT']
 lines = lambda key: meta[key].strip().splitlines()
-extras = {key: lines(f'{key}_requirements') for key in ('timm', 'onnx', 'distributed')}
+extras = {key: lines(f'{key}_requirements') for key in ('timm', 'onnx', 'distributed', 'hub')}
 
 setup(
-    packages=['lbgat_nb'], package_dir={'': '.'},
+    packages=['lbgat_nb', 'lbgat_nb.zoo'], package_dir={'': '.'}, package_data={'lbgat_nb.zoo': ['*.safetensors']},
     **{key: meta[key] for key in ('description', 'author', 'author_email', 'license', 'keywords')},
     python_requires=f'>={meta["min_python"]}',
     classifiers=[f'Development Status :: {meta["status"]}', 'Intended Audience :: Science/Research', 'Programming Language :: Python :: 3'],

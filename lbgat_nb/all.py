@@ -10,7 +10,7 @@ __all__ = ['AdversarialTraining', 'RobustAccuracy', 'Objective', 'Term', 'at', '
            'CollapseGuard', 'PGD', 'pgd20', 'cw20', 'FGSM', 'NFGSM', 'train_attack', 'ce_loss', 'kl_loss', 'cw_loss',
            'wrn', 'wrn_34_10', 'resnet18_lbgat', 'create_model', 'Normalized', 'digits_dls', 'imagefolder_dls',
            'get_dls', 'cifar10_dls', 'cifar100_dls', 'tinyimagenet_dls', 'evaluate', 'results_table', 'compare',
-           'sanity', 'save_robust', 'load_robust', 'load_weights', 'export_onnx']
+           'sanity', 'save_robust', 'load_robust', 'load_weights', 'named_weights', 'push_to_hub', 'export_onnx']
 
 # %% ../nbs/79_all.ipynb #00e05ff1
 from .adversarial import AdversarialTraining, RobustAccuracy, Objective, Term, at
@@ -29,7 +29,8 @@ from .datasets import get_dls, cifar10_dls, cifar100_dls, tinyimagenet_dls
 from .evaluate import evaluate
 from .records import results_table, compare
 from .sanity import sanity
-from .weights import save_robust, load_robust, load_weights, export_onnx
+from .weights import save_robust, load_robust, load_weights, named_weights, export_onnx
+from .hub import push_to_hub
 from . import precision   # half precision on any device, `to_compiled`
 
 # %% ../nbs/79_all.ipynb #76b63959
@@ -40,4 +41,4 @@ _all_ = [
     'NFGSM', 'train_attack', 'ce_loss', 'kl_loss', 'cw_loss', 'wrn', 'wrn_34_10', 'resnet18_lbgat', 'create_model', 'Normalized', 'digits_dls',
     'imagefolder_dls', 'get_dls', 'cifar10_dls', 'cifar100_dls', 'tinyimagenet_dls', 'evaluate',
     'results_table', 'compare', 'sanity', 'save_robust', 'load_robust', 'load_weights',
-    'export_onnx']
+    'named_weights', 'push_to_hub', 'export_onnx']

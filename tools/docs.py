@@ -90,7 +90,7 @@ class Site(site.Site):
         "Copies of the notebooks to run, which begin with getting what they need."
         folder = self.out/'colab'
         folder.mkdir()
-        extras = {'timm': 'timm', 'onnx': 'onnx', 'accelerate': 'distributed'}
+        extras = {'timm': 'timm', 'onnx': 'onnx', 'accelerate': 'distributed', 'huggingface_hub': 'hub'}
         for page in filter(to_run, self.pages.values()):
             notebook = read_nb(ROOT/'nbs'/page.src.name)
             used = ','.join(extra for package, extra in extras.items()

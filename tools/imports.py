@@ -30,6 +30,7 @@ alp_trades
 adversarial
 precision
 processes
+hub
 weights
 attacks
 networks
