@@ -414,7 +414,8 @@ def _eval(target, weights, data, download, eps, attacks, n, n_autoattack, seed, 
 # %% ../nbs/77_cli.ipynb #c3238040
 @call_parse
 def lbgat_eval(
-    target:str,         # a run's folder, or a weights file (.safetensors)
+    # a run's folder, a weights file (.safetensors), or a name: digits, hub:owner/name
+    target:str,
     # which weights of a run: best or last, or of averaged ones best_average or last_average
     weights:str='best',
     # a data set or folder, as for lbgat_train (default: what the weights were trained on)

@@ -6,7 +6,7 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/weights.html.md"""
 
 # %% ../nbs/65_weights.ipynb #dff484f2
 from __future__ import annotations
-import hashlib, json, pickletools, re, zipfile
+import hashlib, json, os, pickletools, re, zipfile
 from collections import Counter
 from contextlib import contextmanager
 from copy import deepcopy
@@ -21,7 +21,8 @@ from .core import atomic, InputError, network_of, tensors_hash
 from .networks import check_network, create_model, without_memory
 
 # %% auto #0
-__all__ = ['save_robust', 'read_header', 'load_robust', 'read_torch', 'load_weights', 'export_onnx']
+__all__ = ['hub_name', 'save_robust', 'named_weights', 'weights_file', 'hub_file', 'read_header', 'load_robust', 'read_torch',
+           'load_weights', 'export_onnx']
 
 # %% ../nbs/65_weights.ipynb #964631f2
 def _text(v): return isinstance(v, str) and len(v)<=10_000
@@ -73,9 +74,17 @@ def _described(model):
     return about | ({'branch': model.branch} if hasattr(model, 'branch') else {})
 
 # %% ../nbs/65_weights.ipynb #3f236c66
+def _halved(file, name, t):
+    "A tensor in float16, if it is one of numbers. Raises `InputError` if they are too large."
+    if not t.is_floating_point(): return t
+    if t.isfinite().all() and not t.half().isfinite().all():
+        _refuse(file, f"can't hold {name} in half precision: leave half out")
+    return t.half()
+
 def save_robust(
     model:nn.Module, # A network of `create_model`; of a pair or `Learner`, the robust model
     file:str|Path,   # Where to, ending in .safetensors
+    half:bool=False, # Write half the bytes, in float16? `load_robust` gives float32 again
     **facts          # What the header should hold besides: anything that JSON can express
 ) -> Path:           # The file
     """Write the weights of `model` with a header from which `load_robust` builds it again.
@@ -84,6 +93,7 @@ def save_robust(
     model = network_of(model)
     state = {k: v.detach().cpu().clone(memory_format=torch.contiguous_format)
              for k,v in model.state_dict().items()}
+    if half: state = {k: _halved(file, k, v) for k,v in state.items()}
     header = {**_described(model), **facts, 'hash': tensors_hash(state)}
     try: text = json.dumps(header)
     except (TypeError, ValueError, RecursionError) as e:
@@ -92,6 +102,48 @@ def save_robust(
     with atomic(file) as f: save_file(state, f, metadata={'lbgat_nb': text})
     return Path(file)
 
+
+# %% ../nbs/65_weights.ipynb #05aa3091
+def named_weights() -> dict: # Path of each file by its name
+    "The weights that come with the package"
+    folder = Path(find_spec('lbgat_nb').origin).parent/'zoo'
+    return {file.stem: file for file in sorted(folder.glob('*.safetensors'))}
+
+def weights_file(
+    name:str|Path, # Path of a file, one of `named_weights`, or `hub:owner/name`
+) -> Path:         # The file
+    "The file that is meant by `name`. Raises `InputError` for a name that nothing has."
+    if str(name).startswith('hub:'): return hub_file(str(name)[4:])
+    path = Path(name)
+    if path.is_file() or path.suffix or len(path.parts)!=1: return path
+    known = named_weights()
+    if path.name in known: return known[path.name]
+    raise InputError(f"{name} is neither a file nor the name of weights: give a path, "
+                     f"hub:owner/name, or one of {', '.join(known)}")
+
+# %% ../nbs/65_weights.ipynb #aaaaf0be
+hub_name = 'model.safetensors'   # what the file is called in each repository
+
+def hub_file(
+    repo:str, # `owner/name` on the Hugging Face Hub, or `owner/name@revision`
+) -> Path:    # Where the file is kept on this machine
+    "The weights file of a repository, fetched if it has to be. Raises `InputError` if it can't."
+    if not find_spec('huggingface_hub'):
+        raise InputError(f"To fetch hub:{repo} takes huggingface_hub, which is not installed: "
+                         "pip install 'lbgat-nb[hub]'")
+    from huggingface_hub import errors, hf_hub_download
+    name,_,revision = repo.partition('@')
+    server = os.environ.get('HF_ENDPOINT')
+    try: return Path(hf_hub_download(name, hub_name, revision=revision or None, endpoint=server))
+    except errors.LocalEntryNotFoundError:
+        why = "cannot be reached, and is not kept on this machine: try again with a connection"
+    except errors.EntryNotFoundError:
+        why = f"holds no {hub_name}: name a repository that push_to_hub has written"
+    except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.HFValidationError):
+        why = "is no repository that is open to you: look at its name, or log in (hf auth login)"
+    except Exception as e:   # of the network, in any way
+        why = f"cannot be fetched ({type(e).__name__}): try again later"
+    _refuse(f'hub:{repo}', why)
 
 # %% ../nbs/65_weights.ipynb #1f1eae44
 def _check_there(file):
@@ -132,9 +184,10 @@ def _reading(file, else_say):
         _refuse(file, else_say)
 
 def read_header(
-    file:str|Path, # A file written by `save_robust`
+    file:str|Path, # A file written by `save_robust`, or a name as for `weights_file`
 ) -> dict:         # `model`, `n_out`, `c_in`, `hash` and the facts it was saved with, all checked
     "The header of a weights file. Raises `InputError` if there is none, or one that can't be true."
+    file = weights_file(file)
     _check_there(file)
     with _reading(file, "is no safetensors file, or it was cut off: download or copy it again, "
                         "or use load_weights for a file of torch.save"):
@@ -177,11 +230,12 @@ def _built(file, header):
 
 # %% ../nbs/65_weights.ipynb #3cb14480
 def load_robust(
-    file:str|Path, # A file written by `save_robust`
-) -> nn.Module:    # The network, in eval mode, on the CPU
+    file:str|Path, # A file written by `save_robust`, or a name as for `weights_file`
+) -> nn.Module:    # The network, in eval mode, on the CPU, float32
     """The network in a weights file, built from its header alone.
 
     Raises `InputError` if the file is not whole, not ours, or not what its header says."""
+    file = weights_file(file)
     header = read_header(file)
     with without_memory(): shapes = _built(file, header).state_dict()
     with _reading(file, "was cut off or is damaged: download or copy it again"):
@@ -373,7 +427,7 @@ def _check_digest(file, sha256):
 # %% ../nbs/65_weights.ipynb #1ea93edd
 def load_weights(
     model:nn.Module, # The network to fill; of a pair or `Learner`, the robust model is filled
-    file:str|Path,   # safetensors or `torch.save`: see the list above
+    file:str|Path,   # safetensors or `torch.save`, see the list above; or a name
     sha256:str|None=None, # What the file's SHA-256 has to be, 64 hex digits
     verbose:bool=True, # Say what was taken and left out, where there was a choice?
     part:str|None=None, # Which weights of several in the file, such as 'ema' or 'model'
@@ -381,7 +435,7 @@ def load_weights(
     """Fill `model` with the weights in `file`, all of them.
 
     Raises `InputError`, with `model` unchanged, if they don't fit."""
-    net = network_of(model)
+    net,file = network_of(model),weights_file(file)
     _check_there(file)
     if sha256: _check_digest(file, sha256)
     content,header = _read(file)
