@@ -64,6 +64,10 @@ recipes = {
              schedule='cosine', average=0.9996, average_start=0.75, **_awp),
         'Cui et al., 2024, without AutoAugment',
         (('cifar100',65.76,31.91), ('cifar10',85.31,57.09)), step=1/2),
+    'fast': Recipe(
+        'One step of N-FGSM, 30 epochs, a cyclic rate',
+        dict(method='at', fast=True, lr=0.2, wd=5e-4, epochs=30, schedule='cyclic'),
+        'de Jorge et al., 2022: 43 to 48 % under AutoAttack, by the network'),
     'lbgat-ikl': Recipe(
         "LBGAT+TRADES guided by IKL's divergence", dict(method='lbgat-ikl'),
         'a combination of this library: not published'),

@@ -26,18 +26,21 @@ from .networks import create_model, Ensemble, split_name
 from .adversarial import (
     AdversarialTraining, mse, Objective, RobustAccuracy, schedules, smooth_labels)
 from .averages import AveragedWeights, average_metrics
+from .attacks import NFGSM
 from .awp import AWP
 from .bgat import guidance
 from .methods import get_objective
 from .figures import plot_curves, read_log
 from .models import pair_of
+from .one_step import CollapseGuard
 from .processes import (
     first_of_machine, from_all, from_first, highest, rank_and_world)
 from .sanity import sanity
 from .separate_bn import by_input, separate_bn
 from .weights import load_robust, load_weights, read_torch, save_robust
 from fastai.callback.core import (
-    Callback, CancelBatchException, CancelFitException, TrainEvalCallback)
+    Callback, CancelBatchException, CancelFitException, CancelTrainException, CancelValidException,
+    TrainEvalCallback)
 from fastai.callback.progress import ProgressCallback
 from fastai.learner import Learner
 from fastai.metrics import accuracy
@@ -51,7 +54,7 @@ from fastprogress.core import IN_NOTEBOOK
 __all__ = ['digits_settings', 'Settings', 'run_objective', 'check_settings', 'more_callbacks', 'data_defaults', 'make_settings',
            'check_device', 'make_dls', 'fitting_model', 'member_names', 'weights_files', 'learner_state', 'form',
            'set_learner_state', 'SkipToBatch', 'FiniteLoss', 'SkipNaN', 'enough_memory', 'write_log', 'RunLog',
-           'read_settings', 'read_state', 'weights_title', 'Run']
+           'Stopwatch', 'time_span', 'Estimate', 'read_settings', 'read_state', 'weights_title', 'Run']
 
 # %% ../nbs/74_runs.ipynb #29c61b70
 @dataclass
@@ -101,6 +104,8 @@ class Settings:
     step:float|None=None
     # Part of the training over which `eps` grows from 0; None: none
     grow:float|None=None
+    # One step of N-FGSM in place of the training attack, and a guard against its collapse?
+    fast:bool=False
     wd:float|None=None           # Weight decay; the paper's 2e-4 if None
     schedule:str='paper'         # Of the learning rate, a key of `schedules`
     warmup:int=0                 # Steps over which the learning rate rises at the beginning
@@ -196,13 +201,15 @@ def _check_schedule(s):
 
 def _check_attack(s, objective):
     "Raises `InputError` for a training attack that makes no sense"
-    for k in ('step','grow'):
-        if getattr(s, k) is not None and not objective.attack_loss:
+    for k in ('step','grow','fast'):
+        if getattr(s, k) not in (None,False) and not objective.attack_loss:
             raise InputError(f"The method {s.method} has no attack: leave {k} out")
     if s.step is not None and not 0<s.step<math.inf:
         raise InputError(f"step must be a positive number of pixel units, not {s.step}")
     if s.grow is not None and not 0<s.grow<=1:
         raise InputError(f"grow is a part of the training, above 0 and at most 1, not {s.grow}")
+    if s.fast and (s.step is not None or s.steps!=Settings.steps):
+        raise InputError("fast is one step of its own: leave steps and step out")
 
 def _check_callbacks(s):
     "Raises `InputError` for weight perturbation or averages that make no sense"
@@ -219,10 +226,11 @@ def _check_callbacks(s):
 def more_callbacks(
     s:Settings, # The settings of a run
 ) -> list:      # For the `Learner`, beside the method
-    "Weight perturbation and averaged weights, where they are asked for"
+    "Weight perturbation, averaged weights and a guard against collapse, where they are asked for"
     awp = [] if s.awp is None else [AWP(s.awp, s.awp_from)]
     average = dict(start=s.average_start, every=s.average_every)
-    return awp + ([] if s.average is None else [AveragedWeights(s.average, **average)])
+    average = [] if s.average is None else [AveragedWeights(s.average, **average)]
+    return [*awp, *average, *[CollapseGuard()]*s.fast]
 
 
 # %% ../nbs/74_runs.ipynb #d0bbb825
@@ -490,6 +498,7 @@ class RunLog(Callback):
         "An epoch as a line of text, where there is no progress bar"
         shown = [f'{k} {v:.4f}' if isinstance(v, float) else f'{k} {v}' for k,
                  v in zip(self.recorder.metric_names, row)]
+        if left := self.n_epoch-self.epoch-1: shown.append(f'left {time_span(self.seconds*left)}')
         print('  '.join(shown), flush=True)
 
     def before_train(self): self.start,self.before = time.perf_counter()-self.before,0
@@ -581,6 +590,61 @@ class RunLog(Callback):
         if self.minutes: self.wait = max(60*self.minutes, 50*(self.saved-start))
 
 
+# %% ../nbs/74_runs.ipynb #0f4c93a3
+class Stopwatch(Callback):
+    "Times a few batches of a training and of a validation, and leaves out the others"
+    order = RunLog.order+1
+    def __init__(self,
+        n:int=4, # Batches of each, the first of which does not count if there are more
+    ): self.n,self.ticks,self.batches = n,{},{}
+
+    def _tick(self):
+        if self.dls.device.type=='cuda': torch.cuda.synchronize(self.dls.device)
+        self.ticks[self.training].append(time.perf_counter())
+
+    def _start(self):
+        self.ticks[self.training],self.batches[self.training] = [],len(self.dl)
+        self._tick()
+    before_train = before_validate = _start
+
+    def after_batch(self):
+        self._tick()
+        if len(self.ticks[self.training])<=self.n: return
+        raise CancelTrainException if self.training else CancelValidException
+
+    @property
+    def seconds(self) -> float:
+        "Of a whole epoch, with its validation"
+        def batch(ticks):
+            ticks = ticks[1:] if len(ticks)>2 else ticks
+            return (ticks[-1]-ticks[0])/(len(ticks)-1)
+        return sum(batch(self.ticks[k])*n for k,n in self.batches.items())
+
+def time_span(
+    seconds:float, # How long
+) -> str:
+    "A time, as exactly as one wants to know it"
+    if seconds<90: return f'{seconds:.2g} s'
+    if seconds<5400: return f'{seconds/60:.0f} min'
+    return f'{seconds/3600:.1f} h' if seconds<48*3600 else f'{seconds/86400:.1f} days'
+
+@dataclass(frozen=True)
+class Estimate:
+    "How long a run will take"
+    epoch:float  # Seconds for an epoch
+    epochs:int   # That are left
+    others:float=0.      # Seconds for guides and an undefended network
+    memory:int|None=None # Bytes on the GPU, if there is one
+
+    @property
+    def seconds(self) -> float: return self.epoch*self.epochs + self.others
+
+    def __str__(self):
+        others = f', {time_span(self.others)} of it for other networks' if self.others else ''
+        memory = f'; {self.memory/2**30:.1f} GiB of GPU memory' if self.memory else ''
+        return (f'{time_span(self.epoch)} an epoch, {time_span(self.seconds)} for {self.epochs} '
+                f'epochs{others}{memory}; evaluation not counted')
+
 # %% ../nbs/74_runs.ipynb #ada1f5f8
 def _read_facts(folder):
     "The content of a run's `settings.json`"
@@ -657,7 +721,7 @@ def _same_run(said, about):
 _outward = 'data','device','skip_nan','save_minutes'   # what may change when a run goes on
 # What natural training has nothing of
 _adversarial = ('alpha','beta','natural_weights','shared','guide','guide_per_class','stop_guidance',
-                'smooth','step','grow','awp','awp_from','average','average_start','average_every')
+                'smooth','step','grow','fast','awp','awp_from','average','average_start','average_every')
 
 def weights_title(
     method:str,         # Of the training
@@ -753,14 +817,18 @@ class Run:
     def learner(self) -> Learner:
         """A `Learner` that trains as the settings say.
         Raises `InputError` if a guide has not been trained yet."""
-        s = self.settings
         robust,natural = self.networks()
         if not all(guide.finished for guide in self.guides):
-            raise InputError(f"The natural model that guides {s.method} has not been trained: use "
-                             "train(), or name its weights")
+            raise InputError(f"The natural model that guides {self.settings.method} has not been "
+                             "trained: use train(), or name its weights")
         if self.guides: self._fill(natural, [guide.best for guide in self.guides])
+        return self._learner(robust, natural)
+
+    def _learner(self, robust, natural):
+        s = self.settings
+        attack = NFGSM(s.eps, self.objective.attack_loss) if s.fast else None
         method = AdversarialTraining(self.objective, natural, eps=s.eps, steps=s.steps, step=s.step,
-                                     grow=s.grow, seed=s.seed, verbose=self.verbose)
+                                     attack=attack, grow=s.grow, seed=s.seed, verbose=self.verbose)
         metrics = [accuracy, RobustAccuracy(eps=s.eps)]
         if s.average is not None: metrics += average_metrics(s.eps)
         learn = Learner(self.dls, robust, metrics=metrics, cbs=[method, *more_callbacks(s)])
@@ -776,8 +844,13 @@ class Run:
         "Has the run seen all its epochs? Raises `InputError` if the folder holds another run."
         if not self.started: return False
         self.check_settings()
+        return self.epochs_done>=self.settings.epochs
+
+    @property
+    def epochs_done(self) -> int:
+        "How many epochs the log tells of"
         log = self.folder/'log.csv'
-        return log.exists() and len(read_log(log))>=self.settings.epochs
+        return len(read_log(log)) if log.exists() else 0
 
     def check_settings(self):
         "Raises `InputError` if the run in the folder was started with other settings"
@@ -913,9 +986,7 @@ class Run:
                      vocab=list(dls.vocab),
                      size=list(dls.train_ds.x.shape[2:]), seed=s.seed, epochs=s.epochs,
                      versions=versions())
-        if not (self.progress and (IN_NOTEBOOK or sys.stdout.isatty())):
-            learn.remove_cb(ProgressCallback)
-        if not self.progress: learn.logger = noop
+        self._quieten(learn)
         if done: from_first(lambda: write_log(self.folder, state['rows']))
         if done==s.epochs: return
         with put_off(signal.SIGINT, signal.SIGTERM) as stop:
@@ -927,12 +998,44 @@ class Run:
             if stop and self.progress:
                 print(f'stopped    after {log.at}, where the run in {self.folder} goes on')
 
+    def _quieten(self, learn):
+        if not (self.progress and (IN_NOTEBOOK or sys.stdout.isatty())):
+            learn.remove_cb(ProgressCallback)
+        if not self.progress: learn.logger = noop
+
     def fit_epochs(self, learn, n_epoch, **kwargs):
         "Train with the schedule of the settings"
         s = self.settings
         kwargs = dict(kwargs, lr=s.lr, wd=s.wd)
         if s.schedule=='paper' and not s.warmup: learn.fit_steps(n_epoch, first=s.first, **kwargs)
         else: learn.fit_schedule(n_epoch, s.schedule, warmup=s.warmup, **kwargs)
+
+    def seconds_an_epoch(self) -> float:
+        "Measured on a few batches, by networks that are thrown away; writes nothing"
+        # from the beginning what begins later
+        s,watch = replace(self.settings, awp_from=0, average_start=0.),Stopwatch()
+        learn = Run(s, self.folder, progress=False, verbose=False, dls=self.dls)._throwaway()
+        with enough_memory(s.bs), self.together(learn): self.fit_epochs(learn, 1, cbs=watch)
+        return watch.seconds
+
+    def _throwaway(self):
+        learn = self._learner(*self.networks())
+        self._quieten(learn)
+        return learn
+
+    def estimate(self,
+        baseline:bool=False, # Is an undefended network trained, too?
+    ) -> Estimate:
+        "How long the training will take, and how much memory; nothing is written"
+        device = self.dls.device
+        if device.type=='cuda': torch.cuda.reset_peak_memory_stats(device)
+        epoch,s = self.seconds_an_epoch(),self.settings
+        others = [o for o in self.guides if not o.finished]
+        if baseline and s.method!='natural': others.append(self.undefended)
+        others = sum(o.seconds_an_epoch()*s.epochs for o in others)
+        done = self.epochs_done if self.started else 0
+        memory = torch.cuda.max_memory_allocated(device) if device.type=='cuda' else None
+        return Estimate(epoch, s.epochs-done, others, memory)
 
     def evaluate(self,
         attacks:tuple=('clean','pgd20','cw20','autoattack'), # What to evaluate, see `evaluate`
