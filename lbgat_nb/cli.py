@@ -205,7 +205,7 @@ def _chosen(attacks, n_autoattack, total):
                          "clean,pgd20")
     return tuple(names), min(1000 if n_autoattack is None else n_autoattack, total)
 
-def _train(run, resume, evaluation):
+def _train(run, resume, evaluation, estimate, stop):
     from lbgat_nb.records import results_table
     from lbgat_nb.sanity import read_checks
     few_threads(run.dls)
@@ -213,6 +213,9 @@ def _train(run, resume, evaluation):
         attacks,n = _chosen(evaluation['attacks'], evaluation['n_autoattack'], len(run.dls.test_ds))
         run.check_attacks(attacks, n)
     _describe(run)
+    if estimate:
+        print(f"estimate   {run.estimate(bool(evaluation and evaluation['baseline']))}")
+    if stop: return
     run.train(resume)
     if not evaluation: return
     records = run.evaluate(attacks, n_autoattack=n, baseline=evaluation['baseline'])
@@ -269,6 +272,8 @@ def lbgat_train(
     stop_guidance:store_true=False, # with --shared: guidance does not pull on the clean branch
     smooth:float=None,  # part of the label that is spread over all classes (default: 0)
     step:float=None,    # size of a step of the training attack (default: 0.007/0.031 of eps)
+    # one step of N-FGSM in place of the training attack, with a guard against its collapse
+    fast:store_true=False,
     grow:float=None,    # part of the training over which eps grows from 0 (default: it does not)
     wd:float=None,      # weight decay (default: 2e-4)
     schedule:str=None,  # of the learning rate: paper (default), cosine, cyclic or piecewise
@@ -280,12 +285,13 @@ def lbgat_train(
     average_every:str=None, # does it follow each step (default), or each epoch?
     run:str=None,       # folder of the run (default: runs/<data>-<number>)
     resume:store_true=False,      # go on with the run in the folder given by --run
+    dry_run:store_true=False,     # measure a few batches, say how long it will take, and stop
     no_eval:store_true=False,     # train only
     no_baseline:store_true=False, # leave out the undefended network that is trained for comparison
     attacks:str='clean,pgd20,cw20,autoattack', # what to evaluate, as for lbgat_eval
     # test images for AutoAttack (default: 1000, or all if there are fewer; 0: no AutoAttack)
     n_autoattack:int=None,
-    quiet:store_true=False,       # no progress bars and no line an epoch
+    quiet:store_true=False,       # no progress bars, no estimate and no line an epoch
     list_methods:store_true=False, # print the table of methods and do nothing else
     list_recipes:store_true=False, # print the table of recipes and do nothing else
 ):
@@ -306,7 +312,7 @@ def lbgat_train(
         with _together(device), _run_folder(run, data) as folder:
             asked,resume = _asked_run(folder, recipe, given, resume, progress=not quiet,
                                       download=download)
-            _train(asked, resume, evaluation)
+            _train(asked, resume, evaluation, estimate=dry_run or not quiet, stop=dry_run)
 
 
 # %% ../nbs/77_cli.ipynb #ac5643fa
