@@ -1,4 +1,4 @@
-"""What an evaluation leaves behind, how sure one can be of it, and when a difference is one
+"""What an evaluation returns, how far a number can be trusted, and when a difference is one
 
 Docs: https://lbgat-nb.github.io/lbgat-nb/records.html.md"""
 
