@@ -111,7 +111,7 @@ def photographs() -> dict:
                     lambda learn, longer: learn.fit(3 if longer else 1, 3e-3), steps=5)
     x = torch.stack([photos[k,:,i:i+72,j:j+72] for k,i,j in ((0,20,64),(1,20,44),(0,36,4),(1,0,70))])
     return played('Photographs', 'Crops of two photographs, two classes. The robust networks were '
-                  'trained for ε = 8/255; ResNets with 79 thousand parameters, 3 epochs of 100 '
+                  'trained for ε = 8/255; ResNets with 77 thousand parameters, 3 epochs of 100 '
                   'steps.', networks, x, torch.tensor([0,1,0,1]), ['temple','flower'],
                   [0,1,2,3,4,6,8,12])
 
