@@ -18,6 +18,7 @@ transfer
 figures
 evaluate
 records
+tuning
 one_step
 averages
 awp
