@@ -10,13 +10,15 @@ __all__ = ['AdversarialTraining', 'RobustAccuracy', 'Objective', 'Term', 'at', '
            'CollapseGuard', 'PGD', 'pgd20', 'cw20', 'FGSM', 'NFGSM', 'train_attack', 'ce_loss', 'kl_loss', 'cw_loss',
            'wrn', 'wrn_34_10', 'resnet18_lbgat', 'create_model', 'Normalized', 'digits_dls', 'imagefolder_dls',
            'get_dls', 'cifar10_dls', 'cifar100_dls', 'tinyimagenet_dls', 'evaluate', 'results_table', 'compare',
-           'sanity', 'save_robust', 'load_robust', 'load_weights', 'named_weights', 'push_to_hub', 'export_onnx']
+           'sanity', 'save_robust', 'load_robust', 'load_weights', 'named_weights', 'push_to_hub', 'from_trained',
+           'export_onnx']
 
 # %% ../nbs/79_all.ipynb #00e05ff1
 from .adversarial import AdversarialTraining, RobustAccuracy, Objective, Term, at
 from .alp_trades import alp, trades
 from .bgat import BGAT, bgat
 from .lbgat import LBGAT, lbgat, lbgat_trades
+from .tuning import from_trained   # and `learn.to_robust`
 from .methods import bgat_alp, bgat_trades, lbgat_alp, get_objective
 from .awp import AWP
 from .averages import AveragedWeights
@@ -41,4 +43,4 @@ _all_ = [
     'NFGSM', 'train_attack', 'ce_loss', 'kl_loss', 'cw_loss', 'wrn', 'wrn_34_10',
     'resnet18_lbgat', 'create_model', 'Normalized', 'digits_dls', 'imagefolder_dls', 'get_dls', 'cifar10_dls', 'cifar100_dls', 'tinyimagenet_dls', 'evaluate',
     'results_table', 'compare', 'sanity', 'save_robust', 'load_robust', 'load_weights',
-    'named_weights', 'push_to_hub', 'export_onnx']
+    'named_weights', 'push_to_hub', 'from_trained', 'export_onnx']
