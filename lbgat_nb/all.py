@@ -41,6 +41,7 @@ _all_ = [
     'bgat', 'LBGAT', 'lbgat', 'lbgat_trades', 'bgat_alp', 'bgat_trades', 'lbgat_alp',
     'get_objective', 'AWP', 'AveragedWeights', 'CollapseGuard', 'PGD', 'pgd20', 'cw20', 'FGSM',
     'NFGSM', 'train_attack', 'ce_loss', 'kl_loss', 'cw_loss', 'wrn', 'wrn_34_10',
-    'resnet18_lbgat', 'create_model', 'Normalized', 'digits_dls', 'imagefolder_dls', 'get_dls', 'cifar10_dls', 'cifar100_dls', 'tinyimagenet_dls', 'evaluate',
-    'results_table', 'compare', 'sanity', 'save_robust', 'load_robust', 'load_weights',
-    'named_weights', 'push_to_hub', 'from_trained', 'export_onnx']
+    'resnet18_lbgat', 'create_model', 'Normalized', 'digits_dls', 'imagefolder_dls', 'get_dls',
+    'cifar10_dls', 'cifar100_dls', 'tinyimagenet_dls', 'evaluate', 'results_table', 'compare',
+    'sanity', 'save_robust', 'load_robust', 'load_weights', 'named_weights', 'push_to_hub',
+    'from_trained', 'export_onnx']

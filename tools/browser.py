@@ -107,6 +107,15 @@ CONTRAST = r"""(dark) => {
   return Object.keys(found);
 }"""
 
+# Wait until a page has the colours that the reader's system asks for: its stylesheet may come late.
+SETTLED = r"""async (dark) => {
+  for (let i = 0; i < 30; i++) {
+    await new Promise(done => setTimeout(done, 150));
+    const [r, g, b] = getComputedStyle(document.body).backgroundColor.match(/[\d.]+/g).map(Number);
+    if (!document.querySelector('main') || dark === r + g + b < 300) return;
+  }
+}"""
+
 SEARCH = r"""async (text) => {
   const input = document.querySelector('#quarto-search input');
   input.value = text;
@@ -181,7 +190,7 @@ class Browser:
         self('Emulation.setEmulatedMedia',
              features=[{'name': 'prefers-color-scheme', 'value': scheme},
                        {'name': 'prefers-reduced-motion', 'value': 'reduce'}])
-        self.ask('() => new Promise(done => setTimeout(done, 150))')
+        self.ask(SETTLED, scheme == 'dark')
 
     def shoot(self, file: Path):
         "Keep a picture of the whole page."
