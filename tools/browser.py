@@ -25,7 +25,7 @@ SEARCHES = {'resume': 'interrupt_and_resume.html', 'install': 'index.html', 'own
             'BGAT': 'bgat.html', 'multi-GPU': 'several_gpus.html',
             'pretrained': 'your_own_images.html', 'deploy': 'use_the_model.html',
             'any model': 'evaluate_any_model.html', 'lbgat_train': 'command_line.html',
-            'reproduce': 'reproduce_the_paper.html'}
+            'reproduce': 'reproduce_the_paper.html', 'train faster': 'train_faster.html'}
 FLAGS = ('--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync '
          '--disable-background-networking --disable-component-update --remote-debugging-pipe '
          '--hide-scrollbars').split()

@@ -26,6 +26,7 @@ from tools.showdoc import bound, is_shown, plain        # noqa: E402
 KEYWORDS = {
     'index': 'install pip requirements', 'runs': 'resume interrupt continue',
     'interrupt_and_resume': 'resume interrupted go on continue checkpoint',
+    'train_faster': 'speed slow half precision bf16 compile fast N-FGSM',
     'reproduce_the_paper': 'reproduce cost hours memory lbgat_reproduce',
     'several_gpus': 'multi-GPU multi-node distributed DDP torchrun',
     'your_own_method': 'own loss own attack custom objective', 'weights': 'checkpoint load save',
