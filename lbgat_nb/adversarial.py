@@ -28,13 +28,14 @@ from fastcore.foundation import L
 from .core import (
     as_float32, check_images, check_labels, check_logits, check_seed, eval_mode, generator,
     InputError, network_of, plain, random_state)
-from .attacks import as_attack, Attack, ce_loss, PGD, pgd20, train_attack
+from .attacks import (
+    as_attack, Attack, ce_loss, kl_loss, PGD, pgd20, train_attack)
 from .models import BoundaryPair, pair_of, prefers_channels_last
 from .precision import DeviceMixedPrecision
 from .processes import from_all, on_every_process, rank_and_world
 
 # %% auto #0
-__all__ = ['mse', 'ce', 'kl', 'Term', 'Objective', 'natural', 'at', 'SmoothCE', 'smooth_labels', 'MethodLoss', 'warn_of_loss', 'RangeCheck', 'check_batch', 'AdversarialTraining', 'withstood', 'RobustAccuracy', 'paper_sgd', 'schedules', 'step_lr', 'StepSchedule', 'Schedule']
+__all__ = ['mse', 'ce', 'kl', 'Term', 'Objective', 'natural', 'at', 'SmoothCE', 'smooth_labels', 'MethodLoss', 'warn_of_loss', 'RangeCheck', 'check_batch', 'check_weights', 'takes_weights', 'AdversarialTraining', 'withstood', 'RobustAccuracy', 'paper_sgd', 'schedules', 'step_lr', 'StepSchedule', 'Schedule']
 
 # %% ../nbs/04_adversarial_training.ipynb #8172e40b
 def mse(a:torch.Tensor, b:torch.Tensor):
@@ -197,6 +198,7 @@ def check_batch(
     x:torch.Tensor,    # Clean images
     y:torch.Tensor,    # Labels
     c:int|None=None,   # Classes of the data, where they are known
+    mixed:bool=False,  # Are labels weights of all classes, as CutMix makes them?
 ):
     "Raise `InputError` unless these are images in `[0,1]`, and labels of classes that `pair` knows"
     check_images(x, getattr(pair.robust, 'c_in', None))
@@ -209,7 +211,19 @@ def check_batch(
     if known[0]<(c or 2):
         raise InputError(f"The data have {c} classes and the network knows {known[0]}: "
                          f"make it with {c}")
-    check_labels(y, c or known[0])
+    if mixed: check_weights(y, known[0])
+    else: check_labels(y, c or known[0])
+
+def check_weights(y, c):
+    "Raise `InputError` unless `y` has a weight for each of `c` classes, which add up to one"
+    if y.shape[1:]!=(c,) or (y<0).any() or (y.sum(1)-1).abs().max()>1e-3:
+        raise InputError(f"Mixed labels have a weight for each of {c} classes, which add up to 1")
+
+def takes_weights(objective):
+    "Do its loss and its attack use the label in cross-entropy alone, which takes weights, too?"
+    with_label = [t.fn for t in objective.terms if 'y' in t.of and t.weight]
+    known = all(fn is ce or isinstance(fn, SmoothCE) for fn in with_label)
+    return known and not objective.memory and objective.attack_loss in (None, ce_loss, kl_loss)
 
 # %% ../nbs/66b_callback.ipynb #c9526769
 class AdversarialTraining(Callback):
@@ -283,6 +297,11 @@ class AdversarialTraining(Callback):
         if any(isinstance(cb, MixHandler) for cb in learn.cbs):
             raise InputError("MixUp and CutMix mix labels, which no method here does: leave them "
                              "out")
+        augment = getattr(learn.dls.train, 'augment', ())
+        self.mixed = any(getattr(f, 'mixes_labels', False) for f in augment)
+        if self.mixed and not takes_weights(self.objective):
+            raise InputError(f"CutMix gives each class a weight, and {self.objective.name} needs "
+                             "one label for each image: leave CutMix out, or take trades")
         if learn.opt is not None: _check_optimized(learn.opt, self.pair)
         on_every_process(learn, self.verbose)
         _half_precision_anywhere(learn)
@@ -328,7 +347,7 @@ class AdversarialTraining(Callback):
 
     def before_batch(self):
         x,y = plain(self.x),plain(self.y)
-        if self.iter==0: check_batch(self.pair, x, y, getattr(self.dls, 'c', None))
+        if self.iter==0: check_batch(self.pair, x, y, getattr(self.dls, 'c', None), self.mixed)
         self.ranges(x)
         self.learn.xb,self.learn.yb = (x, self.make_adv(x, y)),(y,)
         self.numbers.enter_context(random_state(self.key('forward'), [x.device]*x.is_cuda))

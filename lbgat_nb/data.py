@@ -60,7 +60,9 @@ class ImageTensors:
 
     def unlabeled(self): return type(self)(self.x, None, self.vocab, self.name)
     def new_empty(self): return self[[]]
-    def decode(self, b, full=True): return (b[0], *(Category(self.vocab[o]) for o in b[1:]))
+    def decode(self, b, full=True):
+        names = (o.argmax() if o.ndim else o for o in b[1:])   # of mixed labels the largest
+        return (b[0], *(Category(self.vocab[o]) for o in names))
 
 
 # %% ../nbs/61_data.ipynb #bb511c70
@@ -133,7 +135,9 @@ class TensorDL(TfmdDL):
             self.now,idxs = len(idxs),idxs[self.rank::self.world]
             x,*y = to_device(tuple(o[idxs] for o in self.dataset.tensors), self.device)
             rng = generator(self.seed, 'augment', self.epoch, i, rank_distrib())
-            for f in self.augment: x = f(x, rng)
+            for f in self.augment:
+                if getattr(f, 'mixes_labels', False): x,*y = f(x, *y, rng, self.dataset.c)
+                else: x = f(x, rng)
             if self.augment and x.dtype!=torch.uint8: check_images(x)
             yield (x.float()/255 if x.dtype==torch.uint8 else x, *y)
 
@@ -272,6 +276,7 @@ def digits_dls(
     valid_pct:float=0.1,   # Share of the training images to hold out; 0: none, see `from_parts`
     seed:int=0,            # Decides what is held out and the order of each epoch
     device:str|torch.device|None=None, # Default: fastai's `default_device()`
+    augment:Sequence[Callable]=(), # What to do to training batches, see `TensorDL`
 ) -> TensorDataLoaders:
     "scikit-learn's digits, (1, 8, 8): the last 360 images are the test part; no augmentation."
     x,y = load_digits(return_X_y=True)
@@ -279,7 +284,8 @@ def digits_dls(
     names = [str(i) for i in range(10)]
     ds = ImageTensors(x, torch.from_numpy(y).long(), names, name='digits')
     return TensorDataLoaders.from_parts(ds[:-360], ds[-360:], bs=bs, n_train=n_train,
-                                        valid_pct=valid_pct, seed=seed, device=device)
+                                        valid_pct=valid_pct, seed=seed, augment=augment,
+                                        device=device)
 
 # %% ../nbs/61_data.ipynb #29d0159b
 def _upright(im:Image.Image) -> Image.Image:

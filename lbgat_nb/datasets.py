@@ -15,6 +15,7 @@ from fastcore.foundation import L
 from fastcore.meta import delegates
 from fastai.data.external import fastai_path
 from .core import check_labels, digest, InputError
+from .augmentation import named_augment
 from .data import (cache_folder, digits_dls, hflip, image_files, imagefolder_dls,
                            ImageTensors, open_part, pad_crop, part_folders, TensorDataLoaders)
 from .download import fetch, unpack
@@ -349,9 +350,12 @@ def get_dls(
     path:str|Path|None=None, # Where to look for a named data set, see `find_data`
     size:int|None=None,      # Side to which Tiny ImageNet or images of a folder are resized
     download:bool=False,     # Download a named data set where it isn't found?
+    augment:str|None=None,   # Names for `named_augment`, such as crop+flip; None: the data's own
     **kwargs                 # For the data set's own function: `bs`, `n_train`, `seed`, `device`, …
 ) -> TensorDataLoaders:
     "Loaders for a data set by name or by folder. `InputError` where there is no whole one."
+    if isinstance(augment, str): augment = named_augment(augment)
+    if augment is not None: kwargs['augment'] = augment
     name,folder = data if data in named_dls else None,Path(data).expanduser()
     if name is None:
         if not folder.is_dir():

@@ -38,6 +38,7 @@ networks
 models
 batch_norm
 datasets
+augmentation
 download
 data
 core
