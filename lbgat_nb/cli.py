@@ -113,7 +113,7 @@ def _run_folder(run, data):
         if isinstance(e, RuntimeError):
             if not _lost(e): raise
             e = Deserted()
-        if not (folder/'settings.json').exists(): raise e
+        if not any((folder/o).exists() for o in ('settings.json','seeds.json')): raise e
         how = ', in as many processes as you like'*_several()
         again = f'lbgat_train --run {shlex.quote(str(folder))} --resume{how}'
         raise type(e)(f'Go on with: {again}') from None
@@ -125,24 +125,33 @@ def _run_folder(run, data):
 
 
 # %% ../nbs/77_cli.ipynb #2ec13ab5
-def _asked_run(folder, recipe, given, resume, **kwargs):
-    """The run in `folder` as the options want it, and whether it goes on.
+def _asked_run(folder, recipe, given, seeds, resume, **kwargs):
+    """The run in `folder`, or those with several seeds, as the options want it, and whether it
+    goes on.
     Raises `InputError` if they contradict its settings."""
     from dataclasses import replace
     from lbgat_nb.core import InputError
     from lbgat_nb.processes import from_first
     from lbgat_nb.recipes import get_recipe
     from lbgat_nb.runs import make_settings, read_settings, Run
+    from lbgat_nb.seeds import SeedRuns
     def empty(): return folder.is_dir() and all(o.name.startswith('.') for o in folder.iterdir())
     if resume and from_first(empty):
         print(f'note       nothing was done in {folder} yet: the run starts, with the options '
               'given here')
         resume = False
     make = get_recipe(recipe).make if recipe else make_settings
+    if recipe and 'from_weights' in given:
+        raise InputError("A recipe is for training from the start: leave --recipe or --from out")
+    if not resume and seeds is not None:
+        return SeedRuns(make(**given), folder, seeds, **kwargs), False
     if not resume: return Run(make(**given), folder, **kwargs), False
     if recipe:
         raise InputError("--resume takes the settings from the folder: leave --recipe out")
-    run = Run(replace(read_settings(folder), **given), folder, **kwargs)
+    if seeds is not None or (folder/'seeds.json').exists():
+        run = SeedRuns.open(folder, seeds, **kwargs)
+        run.settings = replace(run.settings, **given)
+    else: run = Run(replace(read_settings(folder), **given), folder, **kwargs)
     run.check_settings()
     return run, True
 
@@ -205,13 +214,27 @@ def _chosen(attacks, n_autoattack, total):
                          "clean,pgd20")
     return tuple(names), min(1000 if n_autoattack is None else n_autoattack, total)
 
+def _say_cost(records):
+    "What training that started from weights changed, attack by attack"
+    from lbgat_nb.records import attack_titles
+    before = {r['attack']: r['accuracy'] for r in records if r['title']=='before'}
+    after = {r['attack']: r['accuracy'] for r in reversed(records) if r['title']!='before'}
+    said = [f'{attack_titles[k]} {100*v:.1f} % before, {100*after[k]:.1f} % after'
+            for k,v in before.items()]
+    return f"accuracy   {'; '.join(said)}"
+
+def _prepared(run, evaluation):
+    "The attacks to evaluate and the number of images for AutoAttack, which make sense for the run"
+    few_threads(run.dls)
+    if not evaluation: return (),0
+    attacks,n = _chosen(evaluation['attacks'], evaluation['n_autoattack'], len(run.dls.test_ds))
+    run.check_attacks(attacks, n)
+    return attacks,n
+
 def _train(run, resume, evaluation, estimate, stop):
     from lbgat_nb.records import results_table
     from lbgat_nb.sanity import read_checks
-    few_threads(run.dls)
-    if evaluation:
-        attacks,n = _chosen(evaluation['attacks'], evaluation['n_autoattack'], len(run.dls.test_ds))
-        run.check_attacks(attacks, n)
+    attacks,n = _prepared(run, evaluation)
     _describe(run)
     if estimate:
         print(f"estimate   {run.estimate(bool(evaluation and evaluation['baseline']))}")
@@ -220,8 +243,26 @@ def _train(run, resume, evaluation, estimate, stop):
     if not evaluation: return
     records = run.evaluate(attacks, n_autoattack=n, baseline=evaluation['baseline'])
     print(f'\n{results_table(records)}')
+    if run.settings.from_weights: print(f'\n{_say_cost(records)}')
     if set(attacks)!={'clean'}: print(f'\n{_say_checks(read_checks(run.folder))}')
     print(f'\nResults, weights and curves are in {run.folder}')
+    return records
+
+def _train_seeds(seeds, resume, evaluation, estimate, stop):
+    from lbgat_nb.processes import from_first
+    from lbgat_nb.seeds import seeds_table
+    if stop:
+        print(f'{seeds.n} seeds, each like this one')
+        return _train(seeds.runs[0], False, evaluation, estimate, stop)
+    _prepared(seeds.runs[0], evaluation)
+    seeds.start(resume)
+    results = []
+    for run in seeds.runs:
+        print(f'\nseed       {run.settings.seed}')
+        started = from_first(lambda: run.started)
+        results.append(_train(run, started, evaluation, estimate, stop))
+        estimate = False   # they are all alike
+    if evaluation: print(f'\nover {seeds.n} seeds\n{seeds_table(results)}')
 
 
 # %% ../nbs/77_cli.ipynb #31662789
@@ -266,6 +307,7 @@ def lbgat_train(
     device:str=None,    # cpu, cuda, ... (default: a GPU if there is one)
     sync_bn:store_true=False, # on several GPUs, let batch norm look at the whole batch
     skip_nan:store_true=False, # leave out batches whose loss is not a finite number, and count them
+    seeds:int=None,     # train with so many seeds, from --seed on, each in a folder of its own
     save_minutes:float=None, # minutes after which training saves within an epoch (default: 15)
     guide:float=None,   # weight of the guidance (default: the method's)
     guide_per_class:store_true=False, # that weight for 100 classes, and in proportion for others
@@ -283,6 +325,11 @@ def lbgat_train(
     average:float=None, # keep averaged weights, too, with this decay, such as 0.995 (default: none)
     average_start:float=None, # when the average begins, as a part of all epochs (default: 0)
     average_every:str=None, # does it follow each step (default), or each epoch?
+    track:str=None,     # report to tensorboard, wandb or trackio as well
+    # make a trained network robust: the file of its weights, a copy of which guides. The defaults are
+    # then --method bgat, --epochs 10 and --lr 0.01
+    from_weights:str=None,
+    weights_part:str=None, # which weights of several in these files, such as ema
     run:str=None,       # folder of the run (default: runs/<data>-<number>)
     resume:store_true=False,      # go on with the run in the folder given by --run
     dry_run:store_true=False,     # measure a few batches, say how long it will take, and stop
@@ -302,7 +349,7 @@ def lbgat_train(
         if list_methods: return _print_methods()
         if list_recipes: return _print_recipes()
         from lbgat_nb.core import InputError
-        from lbgat_nb.runs import Settings
+        from lbgat_nb.runs import Run, Settings
         given = {k:v for k,v in options.items() if k in Settings.__dataclass_fields__
                  and v is not None and v is not False}
         evaluation = dict(attacks=attacks, n_autoattack=n_autoattack, baseline=not no_baseline)
@@ -310,9 +357,11 @@ def lbgat_train(
         if resume and run is None:
             raise InputError("--resume needs the folder of the run: add --run FOLDER")
         with _together(device), _run_folder(run, data) as folder:
-            asked,resume = _asked_run(folder, recipe, given, resume, progress=not quiet,
-                                      download=download)
-            _train(asked, resume, evaluation, estimate=dry_run or not quiet, stop=dry_run)
+            asked,resume = _asked_run(folder, recipe, given, seeds, resume, progress=not quiet,
+                                      download=download, track=track)
+            how = dict(estimate=dry_run or not quiet, stop=dry_run)
+            if isinstance(asked, Run): _train(asked, resume, evaluation, **how)
+            else: _train_seeds(asked, resume, evaluation, **how)
 
 
 # %% ../nbs/77_cli.ipynb #ac5643fa

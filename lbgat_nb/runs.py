@@ -37,7 +37,8 @@ from .processes import (
     first_of_machine, from_all, from_first, highest, rank_and_world)
 from .sanity import sanity
 from .separate_bn import by_input, separate_bn
-from .weights import load_robust, load_weights, read_torch, save_robust
+from .trackers import check_tracker, tracked
+from .weights import load_robust, load_weights, read_header, read_torch, save_robust
 from fastai.callback.core import (
     Callback, CancelBatchException, CancelFitException, CancelTrainException, CancelValidException,
     TrainEvalCallback)
@@ -51,10 +52,11 @@ from fastprogress.core import IN_NOTEBOOK
 
 
 # %% auto #0
-__all__ = ['digits_settings', 'Settings', 'run_objective', 'check_settings', 'more_callbacks', 'data_defaults', 'make_settings',
-           'check_device', 'make_dls', 'fitting_model', 'member_names', 'weights_files', 'learner_state', 'form',
-           'set_learner_state', 'SkipToBatch', 'FiniteLoss', 'SkipNaN', 'enough_memory', 'write_log', 'RunLog',
-           'Stopwatch', 'time_span', 'Estimate', 'read_settings', 'read_state', 'weights_title', 'Run']
+__all__ = ['digits_settings', 'Settings', 'run_objective', 'check_settings', 'more_callbacks', 'data_defaults',
+           'fine_tuning_defaults', 'make_settings', 'check_device', 'make_dls', 'fitting_model', 'member_names',
+           'weights_files', 'learner_state', 'form', 'set_learner_state', 'SkipToBatch', 'FiniteLoss', 'SkipNaN',
+           'enough_memory', 'write_log', 'RunLog', 'Stopwatch', 'time_span', 'Estimate', 'read_settings', 'read_state',
+           'weights_title', 'Run']
 
 # %% ../nbs/74_runs.ipynb #29c61b70
 @dataclass
@@ -106,6 +108,10 @@ class Settings:
     grow:float|None=None
     # One step of N-FGSM in place of the training attack, and a guard against its collapse?
     fast:bool=False
+    # File with the trained weights that the robust network starts from; None: fresh ones
+    from_weights:str|None=None
+    # Which weights of several in the files named above, such as `ema`
+    weights_part:str|None=None
     wd:float|None=None           # Weight decay; the paper's 2e-4 if None
     schedule:str='paper'         # Of the learning rate, a key of `schedules`
     warmup:int=0                 # Steps over which the learning rate rises at the beginning
@@ -184,6 +190,9 @@ def check_settings(
     if s.natural_weights is not None and (s.shared or not objective.needs_natural):
         raise InputError(f"The method {s.method}{' with a shared network' if s.shared else ''} has "
                          "no natural model of its own: leave natural_weights out")
+    if s.weights_part is not None and not (s.from_weights or s.natural_weights):
+        raise InputError("weights_part says which weights of a file to take: name the file with "
+                         "from_weights or natural_weights")
     _check_schedule(s)
     _check_attack(s, objective)
     _check_callbacks(s)
@@ -240,6 +249,20 @@ def data_defaults(
     "What the data ask for in place of the defaults"
     return digits_settings if data in (None, 'digits') else {}
 
+def fine_tuning_defaults(
+    given:dict, # Fields of `Settings` that were given
+) -> dict:      # Others
+    "What training asks for that starts `from_weights`: a copy of the trained network guides"
+    if (file := given.get('from_weights')) is None: return {}
+    defaults = dict(method='bgat', epochs=10, lr=0.01)
+    try: defaults['robust'] = read_header(file)['model']
+    except InputError: pass   # not a file of this library: its network has to be named
+    known = {**defaults, **given}
+    guided = get_objective(known['method']).needs_natural and not given.get('shared')
+    if guided and 'robust' in known and not {'natural','natural_weights'} & given.keys():
+        defaults |= dict(natural=known['robust'], natural_weights=file)
+    return defaults
+
 def make_settings(
     **given, # Any fields of `Settings`; None counts as not given
 ) -> Settings:
@@ -249,7 +272,8 @@ def make_settings(
     if unknown := given.keys()-set(known):
         raise InputError(f"There is no setting called {', '.join(sorted(unknown))}: use "
                          f"{', '.join(known)}")
-    s = check_settings(Settings(**{**data_defaults(given.get('data')), **given}))
+    asked = {**data_defaults(given.get('data')), **fine_tuning_defaults(given), **given}
+    s = check_settings(Settings(**asked))
     check_device(s.device)
     return s
 
@@ -721,7 +745,7 @@ def _same_run(said, about):
 _outward = 'data','device','skip_nan','save_minutes'   # what may change when a run goes on
 # What natural training has nothing of
 _adversarial = ('alpha','beta','natural_weights','shared','guide','guide_per_class','stop_guidance',
-                'smooth','step','grow','fast','awp','awp_from','average','average_start','average_every')
+                'smooth','step','grow','fast','from_weights','weights_part','awp','awp_from','average','average_start','average_every')
 
 def weights_title(
     method:str,         # Of the training
@@ -730,6 +754,10 @@ def weights_title(
     "What the records of a run call weights"
     average,last = weights.endswith('_average'),weights.startswith('last')
     return f"{method}{', averaged'*average}{' (last)'*last}"
+
+def _some(names):
+    names = list(map(str, names))
+    return ', '.join(names[:5]) + ', …'*(len(names)>5)
 
 class Run:
     """A training run in a folder: data, networks, training, going on and evaluation, each from the
@@ -742,11 +770,14 @@ class Run:
         verbose:bool=True,   # Say which loss, attack and optimiser are in force?
         download:bool=False, # Download a named data set where it isn't found?
         dls=None,            # The data, if they are loaded already
+        track:str|None=None, # Report to this tracker as well, see `trackers`
     ):
         heard = rank_and_world()[0]==0   # of several processes the first
         self.settings,self.folder,self.download = settings,Path(folder),download
         self.progress,self.verbose = progress and heard,verbose and heard
         if dls is not None: self.dls = dls
+        check_tracker(track)
+        self.track = track if heard else None
 
     @classmethod
     def open(cls, folder:str|Path, **kwargs):
@@ -805,14 +836,32 @@ class Run:
         s = self.settings
         with no_random(s.seed if s.init==0 else generator(s.seed, 'init', s.init).initial_seed()):
             robust = fitting_model(s.robust, self.dls)
+            if s.from_weights: self._fill(robust, s.from_weights, s.weights_part)
             if s.shared: return separate_bn(robust)
             natural = fitting_model(s.natural, self.dls) if self.objective.needs_natural else None
-        if natural is not None and s.natural_weights: self._fill(natural, s.natural_weights)
+        if natural is not None and s.natural_weights:
+            self._fill(natural, s.natural_weights, s.weights_part)
         return robust, natural
 
-    def _fill(self, natural, files):
-        nets = natural if isinstance(natural, Ensemble) else [natural]
-        for net,file in zip(nets, weights_files(files, len(nets))): load_weights(net, file)
+    def _fill(self, network, files, part=None):
+        nets = network if isinstance(network, Ensemble) else [network]
+        for net,file in zip(nets, weights_files(files, len(nets))):
+            self._check_vocab(file)
+            load_weights(net, file, part=part, verbose=self.verbose)
+
+    def _check_vocab(self, file):
+        "Raises `InputError` if a weights file knows other classes than the data"
+        try: known = read_header(file).get('vocab')
+        except InputError: return   # it does not say, or cannot be read, as will be said
+        if known and known!=list(self.dls.vocab):
+            raise InputError(f"{file} was trained on other classes ({_some(known)}) than the "
+                             f"data have ({_some(self.dls.vocab)}): name data with the same")
+
+    def started_from(self) -> nn.Module:
+        "The network as it was before training, if that started from weights"
+        net = fitting_model(self.settings.robust, self.dls)
+        self._fill(net, self.settings.from_weights, self.settings.weights_part)
+        return net.eval()
 
     def learner(self) -> Learner:
         """A `Learner` that trains as the settings say.
@@ -943,7 +992,7 @@ class Run:
     @property
     def about(self) -> dict:
         "What has to be the same wherever this run goes on"
-        where = [*_outward, 'epochs','natural_weights']
+        where = [*_outward, 'epochs','natural_weights','from_weights']
         if not self.objective.needs_natural: where.append('natural')
         return dict({k:v for k,v in asdict(self.settings).items() if k not in where},
                     fingerprint=self.dls.fingerprint)
@@ -993,8 +1042,9 @@ class Run:
             log = RunLog(self.folder, facts, monitor, self.about, state, s.save_minutes, stop)
             cbs = [log, SkipNaN() if s.skip_nan else FiniteLoss()]
             if state: cbs.append(SkipToBatch(done, state['batch'], state))
-            with enough_memory(s.bs), self.together(learn):
-                self.fit_epochs(learn, s.epochs, cbs=cbs, start_epoch=done)
+            tracking = tracked(self.track, self.folder, asdict(s))
+            with enough_memory(s.bs), self.together(learn), tracking as more:
+                self.fit_epochs(learn, s.epochs, cbs=[*cbs, *more], start_epoch=done)
             if stop and self.progress:
                 print(f'stopped    after {log.at}, where the run in {self.folder} goes on')
 
@@ -1031,7 +1081,7 @@ class Run:
         if device.type=='cuda': torch.cuda.reset_peak_memory_stats(device)
         epoch,s = self.seconds_an_epoch(),self.settings
         others = [o for o in self.guides if not o.finished]
-        if baseline and s.method!='natural': others.append(self.undefended)
+        if baseline and s.method!='natural' and not s.from_weights: others.append(self.undefended)
         others = sum(o.seconds_an_epoch()*s.epochs for o in others)
         done = self.epochs_done if self.started else 0
         memory = torch.cuda.max_memory_allocated(device) if device.type=='cuda' else None
@@ -1054,7 +1104,7 @@ class Run:
             weights = {method: self.best}
             if self.best_average.exists():
                 weights[weights_title(method, 'best_average')] = self.best_average
-            if baseline and method!='natural':
+            if baseline and method!='natural' and not self.settings.from_weights:
                 weights['undefended'] = self.undefended.complete('undefended, for comparison').best
             return self._attack(weights, attacks, n, n_autoattack)
 
@@ -1062,14 +1112,16 @@ class Run:
         """Evaluate the networks in `weights`, a file for each title, and check the first for masked
         gradients"""
         s,test = self.settings,self.dls.test
-        models = {title: load_robust(file).to(self.dls.device) for title,file in weights.items()}
+        models = {title: load_robust(file) for title,file in weights.items()}
+        if s.from_weights: models['before'] = self.started_from()
+        for model in models.values(): model.to(self.dls.device)
         ask = dict(eps=s.eps, seed=s.seed, part='test', folder=self.folder, progress=self.progress)
         records = [r for title,model in models.items()
                    for r in evaluate(model, test, attacks=attacks, n=n, n_autoattack=n_autoattack,
                                      title=title, **ask)]
         if set(attacks)!={'clean'}:
-            sanity(models[s.method], test, source=models.get('undefended'), n=min(n or 128, 128),
-                   **ask)
+            source = models.get('undefended', models.get('before'))
+            sanity(models[s.method], test, source=source, n=min(n or 128, 128), **ask)
         return records
 
     def plot(self):

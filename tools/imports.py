@@ -12,7 +12,9 @@ cli
 report
 paper
 recipes
+seeds
 runs
+trackers
 sanity
 transfer
 figures
