@@ -254,7 +254,7 @@ def fine_tuning_defaults(
 ) -> dict:      # Others
     "What training asks for that starts `from_weights`: a copy of the trained network guides"
     if (file := given.get('from_weights')) is None: return {}
-    defaults = dict(method='bgat', epochs=10, lr=0.01)
+    defaults = dict(method='bgat', epochs=5, lr=0.01)
     try: defaults['robust'] = read_header(file)['model']
     except InputError: pass   # not a file of this library: its network has to be named
     known = {**defaults, **given}
