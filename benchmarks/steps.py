@@ -7,9 +7,11 @@ from fastai.optimizer import OptimWrapper
 from lbgat_nb.data import ImageTensors, TensorDataLoaders
 from lbgat_nb.networks import create_model
 from lbgat_nb.adversarial import AdversarialTraining
+from lbgat_nb.attacks import kl_loss, NFGSM
 from lbgat_nb.averages import AveragedWeights
 from lbgat_nb.awp import AWP
 from lbgat_nb.lbgat import lbgat_trades
+from lbgat_nb.successors import lbgat_ikl
 from . import plain
 from .timing import compare
 
@@ -101,7 +103,9 @@ def options(models=('wrn_10_2','resnet18_lbgat_w16'), bs=64, rounds=5, device='c
     def run(alpha):
         own = partial(ours, models, data, alpha)
         ways = {'our step': own(), 'with AWP': own(cbs=[AWP(from_epoch=0)]),
-                'with averages': own(cbs=[AveragedWeights()])}
+                'with averages': own(cbs=[AveragedWeights()]),
+                'guided by IKL': own(objective=lbgat_ikl(alpha)),
+                'three attack steps': own(steps=3), 'N-FGSM': own(attack=NFGSM(loss=kl_loss))}
         return compare('options', ways, 'our step', rounds, models=list(models), bs=bs, alpha=alpha,
                        device=device)
     return [run(alpha) for alpha in (0., 6.)]
