@@ -412,7 +412,7 @@ def one_case(whole, watch, kind, k, seed):
     return ('fault' if wrong else end), wrong
 
 
-KINDS = dict(weights=4, headers=2, settings=2, results=2, state=2, archives=4, images=2, command=2)   # of 20
+KINDS = dict(weights=5, headers=2, settings=2, results=1, state=1, archives=5, images=2, command=2)   # of 20
 
 
 def main():
@@ -426,6 +426,7 @@ def main():
     signal.signal(signal.SIGALRM, too_long)
     ends, faults = Counter(), 0
     with tempfile.TemporaryDirectory() as home:
+        os.environ |= dict(FASTAI_HOME=f'{home}/fastai', LBGAT_DATA=f'{home}/data')
         whole, watch = Whole(Path(home)/'home'), Watch(Path(home))
         for kind, share in KINDS.items():
             cases = range(args.files*share//20)
