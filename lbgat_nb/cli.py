@@ -326,8 +326,8 @@ def lbgat_train(
     average_start:float=None, # when the average begins, as a part of all epochs (default: 0)
     average_every:str=None, # does it follow each step (default), or each epoch?
     track:str=None,     # report to tensorboard, wandb or trackio as well
-    # make a trained network robust: the file of its weights, a copy of which guides. The defaults are
-    # then --method bgat, --epochs 5 and --lr 0.01
+    # make a trained network robust: the file of its weights, a copy of which guides. The defaults
+    # are then --method bgat, --epochs 5 and --lr 0.01
     from_weights:str=None,
     weights_part:str=None, # which weights of several in these files, such as ema
     run:str=None,       # folder of the run (default: runs/<data>-<number>)

@@ -745,7 +745,8 @@ def _same_run(said, about):
 _outward = 'data','device','skip_nan','save_minutes'   # what may change when a run goes on
 # What natural training has nothing of
 _adversarial = ('alpha','beta','natural_weights','shared','guide','guide_per_class','stop_guidance',
-                'smooth','step','grow','fast','from_weights','weights_part','awp','awp_from','average','average_start','average_every')
+                'smooth','step','grow','fast','from_weights','weights_part','awp','awp_from',
+                'average','average_start','average_every')
 
 def weights_title(
     method:str,         # Of the training

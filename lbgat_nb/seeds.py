@@ -37,7 +37,8 @@ class SeedRuns:
         file = Path(folder)/'seeds.json'
         try: stored = json.loads(file.read_text())
         except FileNotFoundError:
-            raise InputError(f"{folder} holds no runs with several seeds: leave seeds out") from None
+            raise InputError(f"{folder} holds no runs with several seeds: "
+                             "leave seeds out") from None
         except ValueError: stored = None
         try: settings,known = check_settings(Settings(**stored['settings'])),int(stored['n'])
         except (TypeError, KeyError, ValueError):
