@@ -24,9 +24,10 @@ from .datasets import get_dls
 from .evaluate import AutoAttack, evaluate, named_attack, versions
 from .networks import create_model, Ensemble, split_name
 from .adversarial import (
-    AdversarialTraining, mse, Objective, RobustAccuracy, schedules, smooth_labels)
+    AdversarialTraining, mse, Objective, RobustAccuracy, schedules, smooth_labels, takes_weights)
 from .averages import AveragedWeights, average_metrics
 from .attacks import NFGSM
+from .augmentation import named_augment
 from .awp import AWP
 from .bgat import guidance
 from .methods import get_objective
@@ -121,6 +122,8 @@ class Settings:
     average:float|None=None      # Decay of averaged weights; None: no average
     average_start:float=0.       # When the average begins, as a part of all epochs
     average_every:str='step'     # Does it follow each `step`, or each `epoch`?
+    # What to do to training images, names for `named_augment`; None: what the data set has
+    augment:str|None=None
 
 digits_settings = dict(robust='wrn_10_1', natural='resnet10_w8', eps=0.2, epochs=40, bs=64)
 
@@ -193,10 +196,17 @@ def check_settings(
     if s.weights_part is not None and not (s.from_weights or s.natural_weights):
         raise InputError("weights_part says which weights of a file to take: name the file with "
                          "from_weights or natural_weights")
+    if s.augment is not None: _check_augment(s.augment, objective)
     _check_schedule(s)
     _check_attack(s, objective)
     _check_callbacks(s)
     return s
+
+def _check_augment(names, objective):
+    "Raises `InputError` for an augmentation that there isn't, or that the method can't use"
+    mixed = any(getattr(f, 'mixes_labels', False) for f in named_augment(names))
+    if mixed and not takes_weights(objective):
+        raise InputError(f"cutmix mixes labels, which {objective.name} can't use: leave it out")
 
 def _check_schedule(s):
     "Raises `InputError` for a weight decay or a learning rate over time that makes no sense"
@@ -295,7 +305,8 @@ def make_dls(
 ):
     "The data of a run: training, validation and test part"
     return get_dls(s.data, size=s.size, download=download, bs=s.bs, n_train=s.n_train,
-                   valid_pct=s.valid_pct, seed=s.seed, device=check_device(s.device))
+                   valid_pct=s.valid_pct, seed=s.seed, device=check_device(s.device),
+                   augment=s.augment)
 
 
 # %% ../nbs/74_runs.ipynb #f2894d03
