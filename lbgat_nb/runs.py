@@ -190,6 +190,9 @@ def check_settings(
     if s.precision not in ('fp32','bf16','fp16'):
         raise InputError(f"precision is fp32, bf16 or fp16, not {s.precision}")
     objective = run_objective(s)   # refuses what does not exist
+    files = s.natural_weights
+    if isinstance(files, list) and not all(isinstance(o, str) for o in files):
+        raise InputError(f"natural_weights are paths of files, not {files!r}")
     if s.natural_weights is not None and (s.shared or not objective.needs_natural):
         raise InputError(f"The method {s.method}{' with a shared network' if s.shared else ''} has "
                          "no natural model of its own: leave natural_weights out")
