@@ -49,7 +49,7 @@ class CollapseGuard(Callback):
     def after_train(self):
         if hasattr(self.learn, 'lr_finder'): return
         before = max((row['pgd'] for row in self.log), default=0)
-        now = self._compare()
+        now = self.compare()
         self.log.append(dict(epoch=self.epoch, **now))
         if highest(int(masked(**now) and now['pgd']<before/3)): self._go_back(now)
         self._keep()
@@ -59,7 +59,7 @@ class CollapseGuard(Callback):
             self._say(self.log[-1], "The network is hardly robust: PGD breaks most of what "
                                     "withstands the training's attack.")
 
-    def _compare(self):
+    def compare(self):
         "The shares of images that are right under the training's attack and under PGD"
         attack = self.method.current_attack()
         pgd = self.attack or PGD(attack.eps, attack.eps/4, 10, start=uniform_start)
