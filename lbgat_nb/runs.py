@@ -905,10 +905,16 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        "Has the run seen all its epochs? Raises `InputError` if the folder holds another run."
+        """Has the run seen all its epochs, or ended by a collapse?
+        Raises `InputError` if the folder holds another run."""
         if not self.started: return False
         self.check_settings()
-        return self.epochs_done>=self.settings.epochs
+        return self.epochs_done>=self.settings.epochs or self.collapse.exists()
+
+    @property
+    def collapse(self) -> Path:
+        "Where a run notes the epoch in which its network collapsed, if it did"
+        return self.folder/'collapse.json'
 
     @property
     def epochs_done(self) -> int:
@@ -1060,8 +1066,13 @@ class Run:
             tracking = tracked(self.track, self.folder, asdict(s))
             with enough_memory(s.bs), self.together(learn), tracking as more:
                 self.fit_epochs(learn, s.epochs, cbs=[*cbs, *more], start_epoch=done)
+            if s.fast: from_first(lambda: self._note_collapse(learn.collapse_guard))
             if stop and self.progress:
                 print(f'stopped    after {log.at}, where the run in {self.folder} goes on')
+
+    def _note_collapse(self, guard):
+        if guard.collapsed is None: return
+        with atomic(self.collapse) as f: f.write_text(json.dumps(dict(epoch=guard.collapsed+1)))
 
     def _quieten(self, learn):
         if not (self.progress and (IN_NOTEBOOK or sys.stdout.isatty())):
