@@ -161,7 +161,10 @@ def rename_kills(home: Path, every: int) -> int:
 
 def soak(home: Path, steps: int, evaluations: int) -> int:
     "One process that trains for so many steps and evaluates so often; 1 if it grew."
+    # always as many images: for each new shape of a batch oneDNN compiles kernels, and keeps them
+    from lbgat_nb.evaluate import evaluate
     from lbgat_nb.runs import make_settings, Run
+    from lbgat_nb.weights import load_robust
     def size():
         pages = int(Path('/proc/self/statm').read_text().split()[1])
         return pages*resource.getpagesize()/2**20, len(os.listdir('/proc/self/fd'))
@@ -172,8 +175,9 @@ def soak(home: Path, steps: int, evaluations: int) -> int:
         run = Run(s, home/f'soak{k}', progress=False, verbose=False)
         if done<steps: done += run.train().train_iter
         else: run = Run.open(home/'soak0', progress=False, verbose=False)
-        for n in range(100, 100+max(1, evaluations//max(1, steps//a_run))):
-            run.evaluate(('clean', 'pgd20'), n=n, baseline=False)
+        for _ in range(max(1, evaluations//max(1, steps//a_run))):   # a seed each, so none is read
+            evaluate(load_robust(run.best), run.dls.test, s.eps, ('clean', 'pgd20'), 100, progress=False,
+                     seed=len(seen), folder=run.folder)
             seen.append(size())
         k += 1
         print(f'{done:5} steps, {len(seen):3} evaluations: {seen[-1][0]:6.0f} MiB, {seen[-1][1]} files', flush=True)
