@@ -6,11 +6,12 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/core.html.md"""
 
 # %% ../nbs/60_core.ipynb #bf0c165e
 from __future__ import annotations
-import errno, hashlib, math, operator, os, random, re, shutil, signal, threading
+import errno, hashlib, math, operator, os, random, re, shutil, signal, sys, threading
 from contextlib import contextmanager, ExitStack
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Iterable
+from typing import Iterable, Sequence
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 import numpy as np
@@ -20,15 +21,27 @@ try: import fcntl
 except ImportError: fcntl = None   # Windows
 
 # %% auto #0
-__all__ = ['InputError', 'check_images', 'check_labels', 'check_eps', 'check_seed', 'digest', 'generator', 'tensors_hash',
-           'beside', 'atomic', 'sweep', 'locked', 'put_off', 'network_of', 'eval_mode', 'frozen', 'random_state',
-           'undisturbed', 'check_logits', 'plain', 'as_float32']
+__all__ = ['InputError', 'check_installed', 'check_images', 'check_labels', 'check_eps', 'check_seed', 'digest', 'generator',
+           'tensors_hash', 'beside', 'atomic', 'sweep', 'locked', 'put_off', 'network_of', 'eval_mode', 'frozen',
+           'random_state', 'undisturbed', 'check_logits', 'plain', 'as_float32']
 
 # %% ../nbs/60_core.ipynb #3c1976e6
 class InputError(ValueError):
     "What the user passed in is wrong; the message says in one line what, and what to do about it."
     def __init__(self, message=''): super().__init__(' '.join(str(message).splitlines()))
 
+
+# %% ../nbs/60_core.ipynb #bcd1241b
+def check_installed(
+    what:str,            # What takes the packages, to begin the message with
+    names:Sequence[str], # Of the packages
+    extra:str,           # Of this library, which brings them
+):
+    "Raise `InputError` unless the packages are there; returns nothing."
+    missing = [o for o in names if not (sys.modules.get(o) or find_spec(o))]
+    if missing:
+        raise InputError(f"{what} takes {' and '.join(missing)}, which is not installed: "
+                         f"pip install 'lbgat-nb[{extra}]'")
 
 # %% ../nbs/60_core.ipynb #bf8f6a9a
 def check_images(

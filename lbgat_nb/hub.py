@@ -7,11 +7,10 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/named_weights.html.md"""
 # %% ../nbs/65b_named_weights.ipynb #dc0a7477
 from __future__ import annotations
 import os, shutil, tempfile
-from importlib.util import find_spec
 from pathlib import Path
 import yaml
 from torch import nn
-from .core import InputError
+from .core import check_installed, InputError
 from .weights import hub_name, read_header, save_robust, weights_file
 
 # %% auto #0
@@ -47,9 +46,7 @@ def push_to_hub(
     **facts                   # For the header of a network, as for `save_robust`
 ) -> str:                     # Name for `load_robust`
     "Put weights and a card into a repository on the Hub. Raises `InputError` where that fails."
-    if not find_spec('huggingface_hub'):
-        raise InputError("To write to the Hub takes huggingface_hub, which is not installed: "
-                         "pip install 'lbgat-nb[hub]'")
+    check_installed('To write to the Hub', ['huggingface_hub'], 'hub')
     from huggingface_hub import HfApi
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder)/hub_name

@@ -13,7 +13,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 from torchvision import models as tvm
 from fastai.vision.learner import create_vision_model, model_meta
-from .core import InputError
+from .core import check_installed, InputError
 from .models import ResNet, WideResNet
 
 # %% auto #0
@@ -97,10 +97,8 @@ class Resized(_Behind):
 
 # %% ../nbs/64_networks.ipynb #608cf636
 def _timm(name, n_out, c_in):
-    try: import timm
-    except ImportError:
-        raise InputError(f"The network timm:{name} needs timm, which is not installed: "
-                         "pip install 'lbgat-nb[timm]'") from None
+    check_installed(f'The network timm:{name}', ['timm'], 'timm')
+    import timm
     if timm.is_model(name): return timm.create_model(name, num_classes=n_out, in_chans=c_in)
 
 def _torchvision(name, n_out, c_in):

@@ -6,13 +6,11 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/trackers.html.md"""
 
 # %% ../nbs/73b_trackers.ipynb #6aae971c
 from __future__ import annotations
-import sys
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from fastai.callback.core import Callback
 from fastai.learner import Recorder
-from .core import digest, InputError
+from .core import check_installed, digest, InputError
 
 # %% auto #0
 __all__ = ['trackers', 'TrackioLog', 'check_tracker', 'tracked']
@@ -66,9 +64,7 @@ def check_tracker(
     if name is None: return
     if name not in trackers:
         raise InputError(f"There is no tracker {name!r}: use {', '.join(trackers)}")
-    if name not in sys.modules and not find_spec(name):
-        raise InputError(f"To track a run with {name} takes a package that is not installed: "
-                         f"pip install 'lbgat-nb[{name}]'")
+    check_installed(f'To track a run with {name}', [name], name)
 
 @contextmanager
 def tracked(

@@ -17,7 +17,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
-from .core import atomic, InputError, network_of, tensors_hash
+from .core import atomic, check_installed, InputError, network_of, tensors_hash
 from .networks import check_network, create_model, without_memory
 
 # %% auto #0
@@ -128,9 +128,7 @@ def hub_file(
     repo:str, # `owner/name` on the Hugging Face Hub, or `owner/name@revision`
 ) -> Path:    # Where the file is kept on this machine
     "The weights file of a repository, fetched if it has to be. Raises `InputError` if it can't."
-    if not find_spec('huggingface_hub'):
-        raise InputError(f"To fetch hub:{repo} takes huggingface_hub, which is not installed: "
-                         "pip install 'lbgat-nb[hub]'")
+    check_installed(f'To fetch hub:{repo}', ['huggingface_hub'], 'hub')
     from huggingface_hub import errors, hf_hub_download
     name,_,revision = repo.partition('@')
     server = os.environ.get('HF_ENDPOINT')
@@ -460,10 +458,7 @@ def export_onnx(
     """Write `model` as ONNX: input `image` (N, C, H, W) in `[0,1]`, output `logits`, any N.
 
     `model` stays as it is. Raises `InputError` without onnx and onnxscript."""
-    missing = [o for o in ('onnx','onnxscript') if not find_spec(o)]
-    if missing:
-        raise InputError(f"To write ONNX takes {' and '.join(missing)}, which is not installed: "
-                         "pip install 'lbgat-nb[onnx]'")
+    check_installed('To write ONNX', ['onnx','onnxscript'], 'onnx')
     model = network_of(model)
     c_in = c_in or getattr(model, 'c_in', None)
     if not c_in:
