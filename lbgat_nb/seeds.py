@@ -8,6 +8,7 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/seeds.html.md"""
 from __future__ import annotations
 import json
 from dataclasses import asdict, replace
+from functools import cached_property
 from pathlib import Path
 from statistics import mean, stdev
 from .core import atomic, InputError
@@ -47,7 +48,7 @@ class SeedRuns:
             raise InputError(f"{folder} holds runs with {known} seeds: ask for as many, or more")
         return cls(settings, folder, n or known, **kwargs)
 
-    @property
+    @cached_property
     def runs(self) -> list[Run]:
         "A run for each seed"
         s = self.settings

@@ -16,15 +16,15 @@ from fastai.data.transforms import Normalize
 from fastai.learner import Learner
 from fastcore.basics import patch
 from fastcore.foundation import L
-from .core import generator, InputError, network_of, plain
-from .attacks import Clean, pgd20
-from .adversarial import RobustAccuracy, withstood
+from .core import InputError, network_of
+from .attacks import Clean
+from .adversarial import RobustAccuracy
 from .bgat import BGAT
 from .models import pair_of
 from .networks import Normalized
 
 # %% auto #0
-__all__ = ['from_trained', 'in_pixels', 'clean_and_robust']
+__all__ = ['from_trained', 'in_pixels']
 
 # %% ../nbs/31_make_it_robust.ipynb #88a6dd89
 def from_trained(
@@ -49,21 +49,6 @@ def in_pixels(
     stats = [o.detach().cpu().flatten().tolist() for o in (found[0].mean, found[0].std)]
     return DataLoaders(*map(without, dls.loaders), path=dls.path, device=dls.device),stats
 
-# %% ../nbs/31_make_it_robust.ipynb #b7a9fb0a
-def clean_and_robust(
-    learn:Learner, # A `Learner`, or what has `model` and `dls`
-    eps:float|None=None, # Radius of the l∞ ball, in pixel units; 0.031 if None
-) -> tuple:        # Two accuracies
-    "The accuracy on clean validation images, and that under PGD-20"
-    net,right,total = network_of(learn.model).to(learn.dls.device),[0,0],0
-    for i,(x,y) in enumerate(learn.dls.valid):
-        x,y = plain(x),plain(y)
-        for k,attack in enumerate((Clean(), pgd20(0.031 if eps is None else eps))):
-            gen = generator(0, 'robust_accuracy', i, device=x.device)
-            right[k] += withstood(net, attack, x, y, gen).sum().item()
-        total += len(y)
-    return tuple(o/total for o in right)
-
 # %% ../nbs/31_make_it_robust.ipynb #3737f3fb
 @patch
 def to_robust(self:Learner,
@@ -77,7 +62,8 @@ def to_robust(self:Learner,
 ) -> Learner:            # Another `Learner`; this one stays as it is
     "A robust copy of a trained model, which guides it; `before_and_after` says what that cost"
     robust = self.robust_learner(eps, cbs, verbose=progress, **kwargs)
-    before = clean_and_robust(robust, eps)
+    robust.model.to(robust.dls.device)
+    before = robust.validate()[-2:]   # the two accuracies that robust_learner has added
     lr = self.lr if lr is None else lr
     with ExitStack() as quiet:
         if not progress:
@@ -88,7 +74,7 @@ def to_robust(self:Learner,
             robust.fit_one_cycle(freeze_epochs, slice(lr))
         robust.unfreeze()
         robust.fit_one_cycle(epochs, lr)
-    now = clean_and_robust(robust, eps)
+    now = robust.validate()[-2:]
     robust.before_and_after = pd.DataFrame([before,now], ['before','after'], ['clean','robust'])
     return robust
 
