@@ -11,7 +11,7 @@ from contextlib import contextmanager, ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from inspect import signature
-from typing import Callable
+from typing import Callable, Sequence
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -35,7 +35,7 @@ from .precision import DeviceMixedPrecision
 from .processes import from_all, on_every_process, rank_and_world
 
 # %% auto #0
-__all__ = ['mse', 'ce', 'kl', 'Term', 'Objective', 'natural', 'at', 'SmoothCE', 'smooth_labels', 'MethodLoss', 'warn_of_loss', 'RangeCheck', 'check_batch', 'check_weights', 'takes_weights', 'AdversarialTraining', 'withstood', 'RobustAccuracy', 'paper_sgd', 'schedules', 'step_lr', 'StepSchedule', 'Schedule']
+__all__ = ['mse', 'ce', 'kl', 'Term', 'Objective', 'natural', 'at', 'SmoothCE', 'smooth_labels', 'MethodLoss', 'warn_of_loss', 'RangeCheck', 'check_batch', 'check_weights', 'check_mixing', 'AdversarialTraining', 'withstood', 'RobustAccuracy', 'paper_sgd', 'schedules', 'step_lr', 'StepSchedule', 'Schedule']
 
 # %% ../nbs/04_adversarial_training.ipynb #8172e40b
 def mse(a:torch.Tensor, b:torch.Tensor):
@@ -219,11 +219,23 @@ def check_weights(y, c):
     if y.shape[1:]!=(c,) or (y<0).any() or (y.sum(1)-1).abs().max()>1e-3:
         raise InputError(f"Mixed labels have a weight for each of {c} classes, which add up to 1")
 
-def takes_weights(objective):
+def _takes_weights(objective):
     "Do its loss and its attack use the label in cross-entropy alone, which takes weights, too?"
     with_label = [t.fn for t in objective.terms if 'y' in t.of and t.weight]
     known = all(fn is ce or isinstance(fn, SmoothCE) for fn in with_label)
     return known and not objective.memory and objective.attack_loss in (None, ce_loss, kl_loss)
+
+def check_mixing(
+    augment:Sequence[Callable], # What is done to training images
+    objective:Objective,        # What is minimised
+) -> bool:                      # Does it make labels that are weights of all classes?
+    "Raise `InputError` if labels are mixed and the method can't use that"
+    mixed = any(getattr(f, 'mixes_labels', False) for f in augment)
+    if mixed and not _takes_weights(objective):
+        raise InputError(f"CutMix gives each class a weight, which {objective.name} can't use: "
+                         "leave cutmix out, or take a method with cross-entropy alone on the "
+                         "label, such as trades")
+    return mixed
 
 # %% ../nbs/66b_callback.ipynb #c9526769
 class AdversarialTraining(Callback):
@@ -297,11 +309,7 @@ class AdversarialTraining(Callback):
         if any(isinstance(cb, MixHandler) for cb in learn.cbs):
             raise InputError("MixUp and CutMix mix labels, which no method here does: leave them "
                              "out")
-        augment = getattr(learn.dls.train, 'augment', ())
-        self.mixed = any(getattr(f, 'mixes_labels', False) for f in augment)
-        if self.mixed and not takes_weights(self.objective):
-            raise InputError(f"CutMix gives each class a weight, and {self.objective.name} needs "
-                             "one label for each image: leave CutMix out, or take trades")
+        self.mixed = check_mixing(getattr(learn.dls.train, 'augment', ()), self.objective)
         if learn.opt is not None: _check_optimized(learn.opt, self.pair)
         on_every_process(learn, self.verbose)
         _half_precision_anywhere(learn)

@@ -24,7 +24,7 @@ from .datasets import get_dls
 from .evaluate import AutoAttack, evaluate, named_attack, versions
 from .networks import create_model, Ensemble, split_name
 from .adversarial import (
-    AdversarialTraining, mse, Objective, RobustAccuracy, schedules, smooth_labels, takes_weights)
+    AdversarialTraining, check_mixing, mse, Objective, RobustAccuracy, schedules, smooth_labels)
 from .averages import AveragedWeights, average_metrics
 from .attacks import NFGSM
 from .augmentation import named_augment
@@ -57,7 +57,7 @@ __all__ = ['digits_settings', 'Settings', 'run_objective', 'check_settings', 'mo
            'fine_tuning_defaults', 'make_settings', 'check_device', 'make_dls', 'fitting_model', 'member_names',
            'weights_files', 'learner_state', 'form', 'set_learner_state', 'SkipToBatch', 'FiniteLoss', 'SkipNaN',
            'enough_memory', 'write_log', 'RunLog', 'Stopwatch', 'time_span', 'Estimate', 'read_settings', 'read_state',
-           'weights_title', 'Run']
+           'check_empty', 'other_settings', 'weights_title', 'Run']
 
 # %% ../nbs/74_runs.ipynb #29c61b70
 @dataclass
@@ -199,17 +199,11 @@ def check_settings(
     if s.weights_part is not None and not (s.from_weights or s.natural_weights):
         raise InputError("weights_part says which weights of a file to take: name the file with "
                          "from_weights or natural_weights")
-    if s.augment is not None: _check_augment(s.augment, objective)
+    if s.augment is not None: check_mixing(named_augment(s.augment), objective)
     _check_schedule(s)
     _check_attack(s, objective)
     _check_callbacks(s)
     return s
-
-def _check_augment(names, objective):
-    "Raises `InputError` for an augmentation that there isn't, or that the method can't use"
-    mixed = any(getattr(f, 'mixes_labels', False) for f in named_augment(names))
-    if mixed and not takes_weights(objective):
-        raise InputError(f"cutmix mixes labels, which {objective.name} can't use: leave it out")
 
 def _check_schedule(s):
     "Raises `InputError` for a weight decay or a learning rate over time that makes no sense"
@@ -755,6 +749,26 @@ def _same_run(said, about):
     return isinstance(said, dict) and {**defaults, **said}==about
 
 
+# %% ../nbs/74_runs.ipynb #506ae3ca
+def check_empty(
+    folder:Path, # Where a run is to be kept
+):
+    "Raises `InputError` if there is something in it already"
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder} is not empty: resume the run in it with --resume, or choose "
+                         "another folder with --run")
+
+def other_settings(
+    stored:Settings, # What was begun
+    asked:Settings,  # What is asked for now
+    has:str,         # What has the stored ones, such as `the run has`
+    but=(),          # Fields that may differ
+) -> str:            # Empty if there is no other difference
+    "What differs"
+    stored,asked = asdict(stored),asdict(asked)
+    return ', '.join(f'{k} {asked[k]} ({has} {v})' for k,v in stored.items()
+                     if k not in but and asked[k]!=v)
+
 # %% ../nbs/74_runs.ipynb #82eafbc6
 _outward = 'data','device','skip_nan','save_minutes'   # what may change when a run goes on
 # What natural training has nothing of
@@ -926,12 +940,9 @@ class Run:
         "Raises `InputError` if the run in the folder was started with other settings"
         moves = _outward
         if not self.objective.needs_natural: moves = *moves,'natural','natural_weights'
-        stored,asked = asdict(read_settings(self.folder)),asdict(self.settings)
-        differ = [f'{k} {asked[k]} (the run has {v})' for k,
-                  v in stored.items() if k not in moves and asked[k]!=v]
-        if differ:
-            raise InputError(f"{self.folder} holds a run with other settings: {', '.join(differ)}; "
-                             "leave them out, or choose another folder")
+        if differ := other_settings(read_settings(self.folder), self.settings, 'the run has', moves):
+            raise InputError(f"{self.folder} holds a run with other settings: {differ}; leave them "
+                             "out, or choose another folder")
 
     def check_data(self):
         "Raises `InputError` if the data are not those that the run was started with"
@@ -971,9 +982,7 @@ class Run:
 
     def start(self):
         "Make the folder and write the settings. Raises `InputError` if there is something in it."
-        if self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
-            raise InputError(f"{self.folder} is not empty: resume the run in it with --resume, "
-                             "or choose another folder with --run")
+        check_empty(self.folder)
         dls = self.dls
         data = dict(name=dls.train_ds.name, fingerprint=dls.fingerprint, train=len(dls.train_ds),
                     valid=len(dls.valid_ds), test=len(dls.test_ds))

@@ -14,7 +14,7 @@ from statistics import mean, stdev
 from .core import atomic, InputError
 from .processes import from_first
 from .records import attack_titles, mcnemar, read_results, WholeTable
-from .runs import check_settings, Run, Settings
+from .runs import check_empty, check_settings, other_settings, Run, Settings
 
 # %% auto #0
 __all__ = ['SeedRuns', 'seeds_table', 'compare_seeds']
@@ -63,19 +63,16 @@ class SeedRuns:
         from_first(lambda: self._write(resume))
 
     def _write(self, resume):
-        folder = self.folder
-        if not resume and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise InputError(f"{folder} is not empty: resume the runs in it with --resume, "
-                             "or choose another folder with --run")
-        with atomic(folder/'seeds.json') as f:
+        if not resume: check_empty(self.folder)
+        with atomic(self.folder/'seeds.json') as f:
             f.write_text(json.dumps(dict(n=self.n, settings=asdict(self.settings)), indent=1)+'\n')
 
     def check_settings(self):
         "Raises `InputError` if the runs in the folder were started with other settings"
-        stored,asked = asdict(SeedRuns.open(self.folder).settings),asdict(self.settings)
-        differ = [f'{k} {asked[k]} (the runs have {v})' for k,v in stored.items() if asked[k]!=v]
-        if differ: raise InputError(f"{self.folder} holds runs with other settings: "
-                                    f"{', '.join(differ)}; leave them out")
+        stored = SeedRuns.open(self.folder).settings
+        if differ := other_settings(stored, self.settings, 'the runs have'):
+            raise InputError(f"{self.folder} holds runs with other settings: {differ}; leave them "
+                             "out")
 
     def train(self,
         resume:bool=False, # Go on with those in the folder?
