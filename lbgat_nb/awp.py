@@ -1,4 +1,4 @@
-"""Adversarial weight perturbation takes each gradient where the weights, too, are at their worst nearby
+"""Adversarial weight perturbation computes each gradient at the worst weights nearby, not only at the worst images
 
 Docs: https://lbgat-nb.github.io/lbgat-nb/weight_perturbation.html.md"""
 

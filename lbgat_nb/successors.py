@@ -1,4 +1,4 @@
-"""The successors of LBGAT as lists of terms, with what they remember of the training
+"""LBGAT's successors and two baselines as objectives, one of which remembers the epoch before
 
 Docs: https://lbgat-nb.github.io/lbgat-nb/successors.html.md"""
 
