@@ -18,8 +18,6 @@ from fastai.torch_core import num_distrib, rank_distrib, to_detach
 from fastcore.basics import noop, patch
 from .core import digest, InputError
 from .data import TensorDL
-try: from fastai.distributed import DistributedDL, DistributedTrainer
-except (ImportError, NameError): DistributedDL = DistributedTrainer = object  # no accelerate
 
 # %% auto #0
 __all__ = ['rank_and_world', 'from_all', 'from_first', 'first_of_machine', 'highest', 'says_first', 'join_processes',
@@ -87,6 +85,8 @@ def says_first(
     return True
 
 # %% ../nbs/23_several_gpus.ipynb #4e9217f1
+try: from fastai.distributed import DistributedDL, DistributedTrainer
+except (ImportError, NameError): DistributedDL = DistributedTrainer = object  # no accelerate
 _missing = "Several processes need accelerate: pip install 'lbgat-nb[distributed]'"
 
 def join_processes(

@@ -6,7 +6,8 @@ _quarto.yml says, and KaTeX comes from npm. Then every link within the site is f
 page searched for what a browser would load from the network and for what a reader would stumble
 over. Look at the result with `python -m http.server --directory _docs`.
 """
-import argparse, ast, builtins, json, re, shutil, subprocess, sys, tarfile, tempfile, warnings
+import argparse, ast, base64, builtins, json, re, shutil, struct, subprocess, sys, tarfile, tempfile
+import warnings
 from collections import defaultdict
 from html.parser import HTMLParser
 from pathlib import Path
@@ -157,20 +158,31 @@ def breakable(table: re.Match) -> str:
     return ''.join(parts)
 
 
+def measured(image: re.Match) -> str:
+    "A figure that says how many inches wide it is, where that is too much for a phone."
+    data = base64.b64decode(image[2])
+    width, at = *struct.unpack('>I', data[16:20]), data.find(b'pHYs')
+    inches = width / (struct.unpack('>I', data[at + 4:at + 8])[0] * .0254 if at > 0 else 200)
+    return image[0] if inches < 6.3 else f'{image[1]}style="--inches: {inches:.1f}" {image[3]}'
+
+
 PARAMETERS = 'natural', 'generator'
 
 
 def finish(address: str):
     """What smalldocs leaves to do in the pages. Links to the site's own `address` become relative.
     Names that are mostly those of `PARAMETERS` are no links to the functions of the same names.
-    Tables of results get places to break, and options of commands none."""
+    Tables of results get places to break; options of commands, and formulas before a comma, none.
+    Wide figures say how wide they are."""
     names = '|'.join(PARAMETERS)
     for file in SITE.rglob('*.html'):
         text = file.read_text(encoding='utf-8')
         text = re.sub(rf'<a [^>]*>(<code>({names})</code>)</a>', r'\1', text)
         text = re.sub(rf'(<a [^>]*href="){address}/?', r'\1', text)
         text = re.sub(r'<code>(?=--\w)', '<code class="option">', text)
+        text = re.sub(r'(<span class="math inline">[^<]*</span>)(?=[^\s<(—–-])', '\\1\u2060', text)
         text = re.sub(r'<table[^>]*dataframe.*?</table>', breakable, text, flags=re.S)
+        text = re.sub(r'(<img [^>]*?)(?=src="data:image/png;base64,([^"]*))(src)', measured, text)
         file.write_text(text, encoding='utf-8')
     for file in SITE.rglob('*.css'):    # a theme's fonts come from another host
         text = file.read_text(encoding='utf-8')

@@ -295,7 +295,9 @@ def unhide(cell):
 
 
 def calls(line) -> str:
-    "The function that a statement calls, alone or in a loop."
+    "The function that a statement calls, alone or in a loop; `expect_fail`, whatever is within it."
+    if isinstance(line, ast.With) and ast.unparse(line.items[0]).startswith('expect_fail('):
+        return 'expect_fail'
     if isinstance(line, (ast.For, ast.With)) and len(line.body) == 1: return calls(line.body[0])
     named = isinstance(line, ast.Expr) and isinstance(line.value, ast.Call)
     return ast.unparse(line.value.func) if named else ''
@@ -303,8 +305,8 @@ def calls(line) -> str:
 
 def tests_of_errors(cell) -> bool:
     "Does `cell` do nothing but look at what is refused, in more than a few lines?"
-    lines = cell.parsed_() or []
-    return cell.source.count('\n') > 3 and all(calls(line) == 'test_fail' for line in lines)
+    tests = all(calls(line) in ('test_fail', 'expect_fail') for line in cell.parsed_() or [])
+    return cell.source.count('\n') > 3 and tests
 
 
 class ShowCode(Processor):
@@ -348,7 +350,7 @@ class ShowCode(Processor):
         own = '\n'.join(f'from {package}.{module} import *' for module in modules(self.nb))
         if first: first.source += f'\n{text}' if text else ''
         elif text: self.nb.cells.insert(2, first := mk_cell(text))
-        if first and first.source.count('\n') > 11: fold(first, 'Everything that this page imports')
+        if first and first.source.count('\n') > 6: fold(first, 'Everything that this page imports')
         if own: self.nb.cells.insert(2, mk_cell(own))
 
 
