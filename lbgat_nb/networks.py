@@ -1,4 +1,4 @@
-"""Networks of other libraries in either place, what can stand around a network, and names that say it all
+"""Networks of other libraries as robust or natural model, layers around a network, and names from which each can be built again
 
 Docs: https://lbgat-nb.github.io/lbgat-nb/networks.html.md"""
 
