@@ -1,4 +1,4 @@
-"""The cheapest training attack that works, and what tells you when it no longer does
+"""The cheapest training attack that works, and a callback that stops when it no longer does
 
 Docs: https://lbgat-nb.github.io/lbgat-nb/one_step.html.md"""
 

@@ -1,4 +1,4 @@
-"""`learn.to_robust(eps=0.031, epochs=5)`: what you have guides a copy of itself
+"""`learn.to_robust(eps=0.031, epochs=5)`: your model guides a robust copy of itself
 
 Docs: https://lbgat-nb.github.io/lbgat-nb/make_it_robust.html.md"""
 
