@@ -152,10 +152,12 @@ def add_katex(version: str, folder: Path):
 
 
 def breakable(table: re.Match) -> str:
-    "A table with places where a long word may go on in the next line, as a phone needs them."
+    """A table with places where a long word may go on in the next line, as a phone needs them; it is
+    called wide if it has many columns."""
     parts = re.split('(<[^>]*>)', table[0])
     parts[::2] = [re.sub(r'(?<=[a-z])(?=[A-Z])|(?<=\w[+_])(?=\w)', '<wbr>', o) for o in parts[::2]]
-    return ''.join(parts)
+    columns = len(re.findall('<th[ >]', table[0].split('</tr>')[0]))
+    return ''.join(parts).replace('dataframe', 'dataframe wide' if columns > 7 else 'dataframe', 1)
 
 
 def measured(image: re.Match) -> str:
@@ -166,13 +168,18 @@ def measured(image: re.Match) -> str:
     return image[0] if inches < 6.3 else f'{image[1]}style="--inches: {inches:.1f}" {image[3]}'
 
 
+def joined(formula: re.Match) -> str:
+    "A short formula and the comma after it, in one line."
+    return f'<span class="joined">{formula[0]}</span>'
+
+
 PARAMETERS = 'natural', 'generator'
 
 
 def finish(address: str):
     """What smalldocs leaves to do in the pages. Links to the site's own `address` become relative.
     Names that are mostly those of `PARAMETERS` are no links to the functions of the same names.
-    Tables of results get places to break; options of commands, and formulas before a comma, none.
+    Tables of results get places to break; options of commands and short formulas none.
     Wide figures say how wide they are."""
     names = '|'.join(PARAMETERS)
     for file in SITE.rglob('*.html'):
@@ -180,7 +187,7 @@ def finish(address: str):
         text = re.sub(rf'<a [^>]*>(<code>({names})</code>)</a>', r'\1', text)
         text = re.sub(rf'(<a [^>]*href="){address}/?', r'\1', text)
         text = re.sub(r'<code>(?=--\w)', '<code class="option">', text)
-        text = re.sub(r'(<span class="math inline">[^<]*</span>)(?=[^\s<(—–-])', '\\1\u2060', text)
+        text = re.sub(r'[(“]?<span class="math inline">[^<]{,44}</span>[^\s<—–-]+', joined, text)
         text = re.sub(r'<table[^>]*dataframe.*?</table>', breakable, text, flags=re.S)
         text = re.sub(r'(<img [^>]*?)(?=src="data:image/png;base64,([^"]*))(src)', measured, text)
         file.write_text(text, encoding='utf-8')
