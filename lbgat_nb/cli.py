@@ -269,7 +269,7 @@ def _train_seeds(seeds, resume, evaluation, estimate, stop):
 @call_parse
 def lbgat_train(
     # digits (the default), cifar10, cifar100, tinyimagenet, or a folder with train/<class>/* and
-    # test/<class>/*
+    # test/<class>/*, also one within $LBGAT_DATA
     data:str=None,
     # download a data set that is named and not found in $LBGAT_DATA or fastai's data folder
     download:store_true=False,

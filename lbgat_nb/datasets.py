@@ -345,8 +345,16 @@ def tinyimagenet_words(
 named_dls = dict(digits=digits_dls, cifar10=cifar10_dls, cifar100=cifar100_dls,
                  tinyimagenet=tinyimagenet_dls)
 
+def _data_folder(data, path):
+    "The folder `data`, or the one of that name where data sets are looked for"
+    for folder in (Path(data).expanduser(), data_home(path)/data):
+        if folder.is_dir(): return folder
+    raise InputError(f"there is no data set and no folder called {data}: use "
+                     f"{', '.join(named_dls)}, or a folder with train/ and test/")
+
 def get_dls(
-    data:str|Path='digits',  # A key of `named_dls`, or a folder: a copy of one, or of images
+    # A key of `named_dls`, or a folder: a copy of one, or of images; also one within `path`
+    data:str|Path='digits',
     path:str|Path|None=None, # Where to look for a named data set, see `find_data`
     size:int|None=None,      # Side to which Tiny ImageNet or images of a folder are resized
     download:bool=False,     # Download a named data set where it isn't found?
@@ -356,13 +364,11 @@ def get_dls(
     "Loaders for a data set by name or by folder. `InputError` where there is no whole one."
     if isinstance(augment, str): augment = named_augment(augment)
     if augment is not None: kwargs['augment'] = augment
-    name,folder = data if data in named_dls else None,Path(data).expanduser()
+    name = data if data in named_dls else None
     if name is None:
-        if not folder.is_dir():
-            raise InputError(f"there is no data set and no folder called {data}: use "
-                             f"{', '.join(named_dls)}, or a folder with train/ and test/")
-        name,path = recognise(folder),data
-        if name is None: return imagefolder_dls(data, size=size, **kwargs)
+        folder = _data_folder(data, path)
+        name,path = recognise(folder),folder
+        if name is None: return imagefolder_dls(folder, size=size, **kwargs)
     if name!='digits': kwargs |= dict(path=path, download=download)
     own = 8 if name=='digits' else published[name].size
     if own is None: kwargs['size'] = 32 if size is None else size

@@ -1100,7 +1100,9 @@ class Run:
         # from the beginning what begins later
         s,watch = replace(self.settings, awp_from=0, average_start=0.),Stopwatch()
         learn = Run(s, self.folder, progress=False, verbose=False, dls=self.dls)._throwaway()
-        with enough_memory(s.bs), self.together(learn): self.fit_epochs(learn, 1, cbs=watch)
+        with enough_memory(s.bs), self.together(learn), warnings.catch_warnings():
+            warnings.simplefilter('ignore')   # of a network that has hardly begun
+            self.fit_epochs(learn, 1, cbs=watch)
         return watch.seconds
 
     def _throwaway(self):
