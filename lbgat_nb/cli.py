@@ -507,7 +507,8 @@ def _check_scale(scale):
     from lbgat_nb.paper import scales
     if scale not in scales:
         raise InputError(f"There is no scale {scale!r}: "
-                         f"use {', '.join(f'{k} ({v.about})' for k,v in scales.items())}")
+                         f"use {', '.join(f'{k} ({v.about})' for k,v in scales.items())}; or "
+                         "for lbgat_reproduce study, where the method pays")
 
 def _run(which, scale, root, progress, download):
     from lbgat_nb.core import InputError
@@ -523,6 +524,14 @@ def _run(which, scale, root, progress, download):
               flush=True)
         run_row(row, scale, root, progress)
 
+def _study(table, run, root, progress):
+    from lbgat_nb.study import run_study, study_table, study_trainings
+    for part,training,seed in study_trainings(run) if run else ():
+        print(f'{part}/{training}, seed {seed}', flush=True)
+        run_study(part, training, seed, root, progress)
+    for part in dict.fromkeys(o[0] for o in study_trainings(table or run)):
+        print(f'\n{part}\n\n{study_table(part, root)}')
+
 @call_parse
 def lbgat_reproduce(
     # list the rows of this table (1 to 9), with what exists of them; several separated by commas,
@@ -531,22 +540,25 @@ def lbgat_reproduce(
     # train and evaluate a row (4.7), a table (4), several separated by commas, or all
     run:str=None,
     # how much: tiny (digits), cpu (a part of CIFAR-10), small (a medium network on the paper's
-    # data), paper (everything), paper-valid (the same with validation images)
+    # data), paper (everything), paper-valid (the same with validation images); or study, whose
+    # rows are digits, cifar10/BGAT and the like
     scale:str='tiny',
-    root:str='runs/paper', # folder of all these models
+    root:str=None, # folder of all these models (default: runs/paper, or runs/study)
     # download the data sets that aren't found in $LBGAT_DATA or fastai's data folder
     download:store_true=False,
     quiet:store_true=False, # no progress bars and no line an epoch
 ):
-    "Train and evaluate rows of the paper's tables, or list them"
+    "Train and evaluate rows of the paper's tables or of the study, or list them"
     with friendly_errors('Nothing was lost: the same command goes on'):
         from lbgat_nb.core import InputError
         from lbgat_nb.paper import scales
         from lbgat_nb.report import paper_table
-        _check_scale(scale)
         if not (table or run):
             raise InputError("Say what to do: --table 4 lists its rows, --run 4.7 runs one, --run "
                              "4 all of them")
+        root = root or ('runs/study' if scale=='study' else 'runs/paper')
+        if scale=='study': return _study(table, run, root, not quiet)
+        _check_scale(scale)
         if run: _run(run, scale, root, not quiet, download)
         print(f'\nscale {scale}: {scales[scale].about}\n\n{paper_table(table or run, scale, root)}')
 
