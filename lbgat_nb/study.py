@@ -25,7 +25,7 @@ from .weights import load_robust
 __all__ = ['study_parts', 'unguided', 'Training', 'Part', 'study_settings', 'study_folder', 'run_study', 'study_trainings',
            'study_results', 'frontier', 'gains', 'study_table', 'study_figure']
 
-# %% ../nbs/75b_study.ipynb #0fe065fc
+# %% ../nbs/75b_study.ipynb #a80cdb52
 @dataclass(frozen=True)
 class Training:
     "One training of a part of the study"
@@ -45,11 +45,18 @@ class Part:
     n_autoattack:int|None=None # Test images for AutoAttack; `n` if None
     seeds:int=3     # How many times each is done
 
+    def alike(self, training):
+        "Has a training the start and the length of the methods that are compared?"
+        a,b = (self.trainings[o] for o in (training, 'AT'))
+        return training in ('natural','AT') or a.start is not None and (
+            a.start, a.settings['epochs'])==(b.start, b.settings['epochs'])
+
 def _natural(epochs, once=False, **given):
     return Training(dict(method='natural', epochs=epochs, schedule='cosine', **given), once=once)
 
 _methods = {
     'AT':         dict(method='at'),
+    'TRADES α=0.3': dict(method='trades', alpha=0.3),
     'TRADES α=1': dict(method='trades', alpha=1.),
     'TRADES α=3': dict(method='trades', alpha=3.),
     'BGAT':       dict(method='bgat'),
@@ -63,8 +70,8 @@ def _tuned(method, by='natural', **given):
     settings = {**_methods[method], 'schedule':'cosine', **given}
     return Training(settings, 'natural', by if _guided(method) else None)
 
-# %% ../nbs/75b_study.ipynb #fd744685
-_rates = {'AT':0.2, 'TRADES α=1':0.5, 'TRADES α=3':0.2, 'BGAT':0.05, 'LBGAT':0.01}
+# %% ../nbs/75b_study.ipynb #63e00de0
+_rates = {'AT':0.2, 'TRADES α=0.3':0.5, 'TRADES α=1':0.5, 'TRADES α=3':0.2, 'BGAT':0.05, 'LBGAT':0.01}
 _short = ('AT','TRADES α=1','BGAT')
 
 def _early(epochs):
@@ -198,18 +205,18 @@ def study_results(
     rows.sort(key=lambda r: (order.index(r['method']), r['seed']))
     return pd.DataFrame(rows, columns=None if rows else ['method','seed'])
 
-# %% ../nbs/75b_study.ipynb #973aefa1
+# %% ../nbs/75b_study.ipynb #5d7de4f0
 def frontier(
     points:list[tuple[float,float]], # Clean and robust accuracy of some networks
     clean:float,                     # The clean accuracy that is asked for
-) -> float: # NaN if none is so accurate
+) -> float: # 0 if none is so accurate
     "The best robust accuracy of these networks, or of two that a coin chooses from"
     found = [r for c,r in points if c>=clean]
     found += [r+(q-r)*(clean-c)/(d-c) for c,r in points for d,q in points if c<clean<=d]
-    return max(found, default=math.nan)
+    return max(found, default=0.)
 
-# %% ../nbs/75b_study.ipynb #4028a400
-unguided = 'natural', 'AT', 'TRADES α=1', 'TRADES α=3'
+# %% ../nbs/75b_study.ipynb #a3b84c58
+unguided = 'natural', 'AT', 'TRADES α=0.3', 'TRADES α=1', 'TRADES α=3'
 
 def gains(
     results:pd.DataFrame, # Of `study_results`
@@ -224,6 +231,7 @@ def gains(
             others = results[(results.seed==seed) & results.method.isin(unguided)]
             points = others[['clean',attack]].dropna().values.tolist()
             gap.append(robust-frontier(points, clean))
+        if not gap: continue
         rows.append(dict(method=method, seeds=len(gap), clean=own.clean.mean(),
                          robust=own[attack].mean(), **_interval(gap)))
     return pd.DataFrame(rows)
@@ -233,7 +241,7 @@ def _interval(gap):
     half = t.ppf(.975, len(gap)-1)*stdev(gap)/math.sqrt(len(gap)) if len(gap)>1 else math.nan
     return dict(gain=mean(gap), lo=mean(gap)-half, hi=mean(gap)+half)
 
-# %% ../nbs/75b_study.ipynb #ab53e894
+# %% ../nbs/75b_study.ipynb #164dd664
 def study_table(
     part:str, # A key of `study_parts`
     root:str|Path='runs/study', # Where the trainings are kept
@@ -247,7 +255,9 @@ def study_table(
         if k in results: table[name] = seeds[k].apply(_spread)
     for k,name in list(_attacks.items())[1:]:
         if k not in results: continue
-        found = gains(results, k).dropna(subset='gain').set_index('method')
+        found = gains(results[results.method.map(study_parts[part].alike)], k)
+        if not len(found): continue
+        found = found.set_index('method')
         table[f'gain, {name}'] = found.apply(_told, axis=1)
     return WholeTable(table.fillna('').rename_axis(None))
 
