@@ -1,4 +1,4 @@
-"""Cutout, CutMix and TrivialAugment for whole batches, on the device, each drawn from a key
+"""Cutout, CropShift, CutMix and TrivialAugment for whole batches, on the device, each drawn from a key
 
 Docs: https://lbgat-nb.github.io/lbgat-nb/augmentation.html.md"""
 
@@ -16,7 +16,7 @@ from .core import InputError
 from .data import hflip, pad_crop
 
 # %% auto #0
-__all__ = ['cutmix', 'operations', 'augmentations', 'cutout', 'CutMix', 'trivial_augment', 'named_augment']
+__all__ = ['cutmix', 'operations', 'augmentations', 'cutout', 'crop_shift', 'CutMix', 'trivial_augment', 'named_augment']
 
 # %% ../nbs/61b_augmentation.ipynb #9425afe3
 def _boxes(x, generator, height, width):
@@ -36,6 +36,28 @@ def cutout(
     "Cover a square of every image with grey."
     h,w = x.shape[2:]
     return x.masked_fill(_boxes(x, generator, part*h, part*w), 127)
+
+# %% ../nbs/61b_augmentation.ipynb #613117a2
+def _moved(side, n, most, draw):
+    "For each of `n` images and each place where it is taken from, and whether anything is there"
+    cut = (torch.rand(n, 1, **draw)*(most*side+1)).floor()
+    old,new = ((torch.rand(n, 1, **draw)*(cut+1)).floor() for _ in range(2))
+    place = torch.arange(side, device=cut.device)
+    return (place-new+old).clamp(0, side-1).long(), (place>=new) & (place<new+side-cut)
+
+def crop_shift(
+    x:Tensor,  # A batch of bytes, (N, C, H, W)
+    generator:torch.Generator, # Draws sizes and places for each image
+    most:float=1/3, # The most that is cut off, as a part of each side
+) -> Tensor:   # A batch of the same shape
+    "Cut a part out of every image and put it down elsewhere, on black."
+    n,_,h,w = x.shape
+    draw = dict(generator=generator, device=generator.device)
+    (rows,high),(columns,wide) = ([o.to(x.device) for o in _moved(side, n, most, draw)]
+                                  for side in (h,w))
+    moved = x.gather(2, rows[:,None,:,None].expand_as(x))
+    moved = moved.gather(3, columns[:,None,None].expand_as(x))
+    return moved*(high[:,:,None] & wide[:,None])[:,None]
 
 # %% ../nbs/61b_augmentation.ipynb #51cf8f51
 class CutMix:
@@ -127,8 +149,8 @@ def trivial_augment(
     return result
 
 # %% ../nbs/61b_augmentation.ipynb #f3aeb532
-augmentations = dict(crop=pad_crop, flip=hflip, cutout=cutout, trivial=trivial_augment,
-                     cutmix=cutmix)
+augmentations = dict(crop=pad_crop, cropshift=crop_shift, flip=hflip, cutout=cutout,
+                     trivial=trivial_augment, cutmix=cutmix)
 
 def named_augment(
     names:str, # Such as `crop+flip+cutout`, or `none`

@@ -309,8 +309,8 @@ def lbgat_train(
     skip_nan:store_true=False, # leave out batches whose loss is not a finite number, and count them
     seeds:int=None,     # train with so many seeds, from --seed on, each in a folder of its own
     save_minutes:float=None, # minutes after which training saves within an epoch (default: 15)
-    # what to do to training images, such as crop+flip+cutout, of crop, flip, cutout, trivial and
-    # cutmix, or none (default: what the data set has)
+    # what to do to training images, such as crop+flip+cutout, of crop, cropshift, flip, cutout,
+    # trivial and cutmix, or none (default: what the data set has)
     augment:str=None,
     guide:float=None,   # weight of the guidance (default: the method's)
     guide_per_class:store_true=False, # that weight for 100 classes, and in proportion for others

@@ -11,6 +11,7 @@ all
 cli
 report
 paper
+study
 recipes
 seeds
 runs
