@@ -553,12 +553,13 @@ def lbgat_reproduce(
         from lbgat_nb.core import InputError
         from lbgat_nb.paper import scales
         from lbgat_nb.report import paper_table
+        study = scale=='study'
+        if not study: _check_scale(scale)
         if not (table or run):
             raise InputError("Say what to do: --table 4 lists its rows, --run 4.7 runs one, --run "
                              "4 all of them")
-        root = root or ('runs/study' if scale=='study' else 'runs/paper')
-        if scale=='study': return _study(table, run, root, not quiet)
-        _check_scale(scale)
+        root = root or ('runs/study' if study else 'runs/paper')
+        if study: return _study(table, run, root, not quiet)
         if run: _run(run, scale, root, not quiet, download)
         print(f'\nscale {scale}: {scales[scale].about}\n\n{paper_table(table or run, scale, root)}')
 

@@ -103,22 +103,23 @@ study_parts = dict(digits=Part(
         **_with_extras('BGAT', **{f'guidance ×{k:g}': dict(guide=k) for k in (0.2,5.)}),
     }, hard=_short, n_autoattack=200))
 
-# %% ../nbs/75b_study.ipynb #31c1aa7f
-def _photographs(title, data, guide, more=()):
+# %% ../nbs/75b_study.ipynb #bf0d9a0e
+def _photographs(title, data, guide, wide=()):
     budget = dict(epochs=3, lr=0.05, steps=2, step=0.01)
     weight = {m: dict(guide=guide) if _guided(m) else {} for m in _methods}
     shared = dict(data=data, size=16, n_train=20000, valid_pct=0.05, augment='flip', eps=0.0157,
                   robust='wrn_10_1', natural='wrn_10_1')
     trainings = {'natural': _natural(10),
                  **{m: _tuned(m, **budget, **weight[m]) for m in _methods}}
-    for width in more:
+    for method,width in wide:
         net,name = f'wrn_10_{width}', f'guide ×{width}'
         trainings[name] = _natural(10, once=True, robust=net, eps=0.031)
-        trainings[f'BGAT ({name})'] = _tuned('BGAT', name, natural=net, **budget)
+        trainings[f'{method} ({name})'] = _tuned(method, name, natural=net, **budget)
     return Part(title, shared, trainings, n=2000)
 
 study_parts |= dict(
-    cifar10=_photographs('CIFAR-10, 16×16', 'cifar10-jpeg', 1., more=(2,4)),
+    cifar10=_photographs('CIFAR-10, 16×16', 'cifar10-jpeg', 1.,
+                         wide=[('BGAT',2), ('BGAT',4), ('LBGAT',2)]),
     tiny100=_photographs('100 classes, 16×16', 'tiny-imagenet-100', 10.),
     tiny10=_photographs('the same in 10 classes', 'tiny-imagenet-100-in-10', 1.))
 
