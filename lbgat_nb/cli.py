@@ -381,9 +381,9 @@ def _header(target, weights):
 def _image_size(data, header):
     """The size to which images are brought: that of the training, where the data have no size of
     their own"""
-    from lbgat_nb.datasets import named_dls, recognise
-    folder = Path(data).expanduser()
-    name = data if data in named_dls else folder.is_dir() and recognise(folder)
+    from lbgat_nb.datasets import data_folder, named_dls, recognise
+    folder = data_folder(data)
+    name = data if data in named_dls else folder and recognise(folder)
     if not header.get('size') or name in ('digits','cifar10','cifar100'): return None
     h,w = header['size']
     return h if h==w else (h,w)
@@ -392,7 +392,7 @@ def _test_data(target, header, data, device, download):
     """The data to evaluate on: those that are named, else those of the run, else those that the
     header names"""
     from lbgat_nb.core import InputError
-    from lbgat_nb.datasets import get_dls, named_dls
+    from lbgat_nb.datasets import data_folder, get_dls, named_dls
     from lbgat_nb.runs import check_device, Run
     if target.is_dir() and data is None:
         run = Run.open(target, download=download)
@@ -400,7 +400,8 @@ def _test_data(target, header, data, device, download):
         run.check_data()
         return run.dls
     name = data or header.get('data')
-    if data is None and name not in named_dls:
+    plain = name and Path(name).name==name   # a header says what it likes
+    if data is None and name not in named_dls and not (plain and data_folder(name)):
         raise InputError(f"{target} was trained on {name}: say where it is with --data FOLDER")
     return get_dls(name, size=_image_size(name, header), download=download,
                    device=check_device(device))

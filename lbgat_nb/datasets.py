@@ -22,7 +22,7 @@ from .download import fetch, unpack
 
 # %% auto #0
 __all__ = ['cifar10_names', 'cifar100_names', 'published', 'named_dls', 'Published', 'data_home', 'recognise', 'find_data',
-           'cifar10_dls', 'cifar100_dls', 'tinyimagenet_dls', 'tinyimagenet_words', 'get_dls']
+           'cifar10_dls', 'cifar100_dls', 'tinyimagenet_dls', 'tinyimagenet_words', 'data_folder', 'get_dls']
 
 # %% ../nbs/63_datasets.ipynb #1153722e
 @dataclass(frozen=True)
@@ -345,12 +345,13 @@ def tinyimagenet_words(
 named_dls = dict(digits=digits_dls, cifar10=cifar10_dls, cifar100=cifar100_dls,
                  tinyimagenet=tinyimagenet_dls)
 
-def _data_folder(data, path):
+def data_folder(
+    data:str|Path, # A folder
+    path:str|Path|None=None, # Where else to look for it, see `data_home`
+) -> Path|None:    # None if there is none
     "The folder `data`, or the one of that name where data sets are looked for"
     for folder in (Path(data).expanduser(), data_home(path)/data):
         if folder.is_dir(): return folder
-    raise InputError(f"there is no data set and no folder called {data}: use "
-                     f"{', '.join(named_dls)}, or a folder with train/ and test/")
 
 def get_dls(
     # A key of `named_dls`, or a folder: a copy of one, or of images; also one within `path`
@@ -366,7 +367,10 @@ def get_dls(
     if augment is not None: kwargs['augment'] = augment
     name = data if data in named_dls else None
     if name is None:
-        folder = _data_folder(data, path)
+        folder = data_folder(data, path)
+        if folder is None:
+            raise InputError(f"there is no data set and no folder called {data}: use "
+                             f"{', '.join(named_dls)}, or a folder with train/ and test/")
         name,path = recognise(folder),folder
         if name is None: return imagefolder_dls(folder, size=size, **kwargs)
     if name!='digits': kwargs |= dict(path=path, download=download)
