@@ -268,7 +268,8 @@ def study_table(
     table = pd.DataFrame({'seeds':seeds.seed.count()})
     for k,name in _attacks.items():
         if k in results: table[name] = seeds[k].apply(_spread)
-    found = gains(results[results.method.map(study_parts[part].alike)])
+    alike = results.method.map(study_parts[part].alike).astype(bool)
+    found = gains(results[alike])
     if len(found): table['gain'] = found.set_index('method').apply(_told, axis=1)
     return WholeTable(table.fillna('').rename_axis(None))
 
