@@ -1,4 +1,4 @@
-"""Cutout, CropShift, CutMix and TrivialAugment for whole batches, on the device, each drawn from a key
+"""Cutout, CropShift, CutMix and TrivialAugment for whole batches, each drawn from a key
 
 Docs: https://lbgat-nb.github.io/lbgat-nb/augmentation.html.md"""
 

@@ -940,7 +940,8 @@ class Run:
         "Raises `InputError` if the run in the folder was started with other settings"
         moves = _outward
         if not self.objective.needs_natural: moves = *moves,'natural','natural_weights'
-        if differ := other_settings(read_settings(self.folder), self.settings, 'the run has', moves):
+        stored = read_settings(self.folder)
+        if differ := other_settings(stored, self.settings, 'the run has', moves):
             raise InputError(f"{self.folder} holds a run with other settings: {differ}; leave them "
                              "out, or choose another folder")
 

@@ -11,13 +11,14 @@ from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from statistics import mean, stdev
+from typing import Iterable
 from .core import atomic, InputError
 from .processes import from_first
 from .records import attack_titles, mcnemar, read_results, WholeTable
 from .runs import check_empty, check_settings, other_settings, Run, Settings
 
 # %% auto #0
-__all__ = ['SeedRuns', 'seeds_table', 'compare_seeds']
+__all__ = ['SeedRuns', 'spread', 'seeds_table', 'compare_seeds']
 
 # %% ../nbs/74c_seeds.ipynb #d9daa6c7
 class SeedRuns:
@@ -88,9 +89,13 @@ class SeedRuns:
         return [run.evaluate(*args, **kwargs) for run in self.runs]
 
 # %% ../nbs/74c_seeds.ipynb #38997d4e
-def _spread(shares, digits=1):
+def spread(
+    shares:Iterable[float], # Accuracies, from 0 to 1
+    digits:int=1,           # After the point
+) -> str:                   # Empty if there are none
     "Mean and, of two or more, standard deviation in per cent"
     each = [100*o for o in shares]
+    if not each: return ''
     return f'{mean(each):.{digits}f}' + (f' ± {stdev(each):.{digits}f}' if len(each)>1 else '')
 
 def seeds_table(
@@ -101,7 +106,7 @@ def seeds_table(
         r = records[0]
         return {'title':r.get('title', ''), 'attack':attack_titles.get(r['attack'], r['attack']),
                 'ε':f"{r['eps']:.4g}", 'images':r['n'], 'seeds':len(records),
-                'accuracy %':_spread([o['accuracy'] for o in records]),
+                'accuracy %':spread([o['accuracy'] for o in records]),
                 'each':', '.join(f"{100*o['accuracy']:.1f}" for o in records)}
     def which(r): return r.get('title', ''),r['attack'],r['metric'],r['eps'],r['n']
     groups = {}
@@ -121,14 +126,14 @@ def compare_seeds(
         rows += [_seed_row(attack, *o) for o in pairs]
         shares = [[r['accuracy'] for r in o] for o in zip(*[o[1:] for o in pairs])]
         gaps = [x-y for x,y in zip(*shares)]
-        rows.append({'attack':attack, 'seed':'all', 'A %':_spread(shares[0]),
-                     'B %':_spread(shares[1]), 'A-B':_spread(gaps), 'p':''})
+        rows.append({'attack':attack, 'seed':'all', 'A %':spread(shares[0]),
+                     'B %':spread(shares[1]), 'A-B':spread(gaps), 'p':''})
     if rows: return WholeTable(rows).set_index(['attack','seed'])
     raise InputError("These runs have no seed and attack in common: evaluate both with the same")
 
 def _seed_row(attack, seed, x, y):
-    return {'attack':attack, 'seed':str(seed), 'A %':_spread([x['accuracy']]),
-            'B %':_spread([y['accuracy']]), 'A-B':_spread([x['accuracy']-y['accuracy']]),
+    return {'attack':attack, 'seed':str(seed), 'A %':spread([x['accuracy']]),
+            'B %':spread([y['accuracy']]), 'A-B':spread([x['accuracy']-y['accuracy']]),
             'p':f"{mcnemar(x, y)['p']:.2g}"}
 
 def _pairs(a, b):

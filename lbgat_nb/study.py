@@ -1,4 +1,4 @@
-"""Which images, networks and trainings the study of where the method pays consists of, and how its curves are compared
+"""The trainings that the study of where the method pays consists of, and how its curves are compared
 
 Docs: https://lbgat-nb.github.io/lbgat-nb/study.html.md"""
 
@@ -7,7 +7,7 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/study.html.md"""
 # %% ../nbs/75b_study.ipynb #cf8088d2
 from __future__ import annotations
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
 import numpy as np
@@ -17,8 +17,9 @@ from scipy.stats import t
 from .core import InputError
 from .evaluate import evaluate
 from .figures import plot_tradeoff
-from .records import read_results, WholeTable
+from .records import attack_titles, read_results, WholeTable
 from .runs import make_settings, Run, Settings
+from .seeds import spread
 from .weights import load_robust
 
 # %% auto #0
@@ -33,6 +34,10 @@ class Training:
     start:str|None=None  # The training whose network it starts from; random weights if None
     guide:str|None=None  # The training whose network is the natural model
     once:bool=False      # Does one seed serve all? For guides that take long
+
+    def seed(self, seed):
+        "The seed of the network that serves a training with `seed`"
+        return 0 if self.once else seed
 
 @dataclass(frozen=True)
 class Part:
@@ -71,7 +76,8 @@ def _tuned(method, by='natural', **given):
     return Training(settings, 'natural', by if _guided(method) else None)
 
 # %% ../nbs/75b_study.ipynb #63e00de0
-_rates = {'AT':0.2, 'TRADES α=0.3':0.5, 'TRADES α=1':0.5, 'TRADES α=3':0.2, 'BGAT':0.05, 'LBGAT':0.01}
+_rates = {'AT':0.2, 'TRADES α=0.3':0.5, 'TRADES α=1':0.5, 'TRADES α=3':0.2, 'BGAT':0.05,
+          'LBGAT':0.01}
 _short = ('AT','TRADES α=1','BGAT')
 
 def _early(epochs):
@@ -96,7 +102,8 @@ study_parts = dict(digits=Part(
     'Digits', dict(data='digits', robust='wrn_10_1', natural='wrn_10_1'), {
         'natural': _natural(20),
         **{m: _tuned(m, epochs=8, lr=lr) for m,lr in _rates.items()},
-        **{f'{m} ({e} epochs)': _tuned(m, epochs=e, lr=_rates[m]) for e in (2,4,24) for m in _short},
+        **{f'{m} ({e} epochs)': _tuned(m, epochs=e, lr=_rates[m])
+           for e in (2,4,24) for m in _short},
         **_early(2), **_early(5),
         **{f'{m} (from scratch)': _from_scratch(m) for m in (*_short,'LBGAT')},
         **_with_extras('TRADES α=1'),
@@ -106,11 +113,11 @@ study_parts = dict(digits=Part(
 # %% ../nbs/75b_study.ipynb #bf0d9a0e
 def _photographs(title, data, guide, wide=()):
     budget = dict(epochs=3, lr=0.05, steps=2, step=0.01)
-    weight = {m: dict(guide=guide) if _guided(m) else {} for m in _methods}
     shared = dict(data=data, size=16, n_train=20000, valid_pct=0.05, augment='flip', eps=0.0157,
                   robust='wrn_10_1', natural='wrn_10_1')
     trainings = {'natural': _natural(10),
-                 **{m: _tuned(m, **budget, **weight[m]) for m in _methods}}
+                 **{m: _tuned(m, **budget, **dict(guide=guide) if _guided(m) else {})
+                    for m in _methods}}
     for method,width in wide:
         net,name = f'wrn_10_{width}', f'guide ×{width}'
         trainings[name] = _natural(10, once=True, robust=net, eps=0.031)
@@ -136,7 +143,7 @@ def study_settings(
     o = _named(p.trainings, training, 'training')
     def weights(name):
         if name is None: return
-        own = 0 if p.trainings[name].once else seed
+        own = p.trainings[name].seed(seed)
         return str(study_folder(part, name, own, root)/'last.safetensors')
     return make_settings(**{**p.settings, **o.settings}, seed=seed, from_weights=weights(o.start),
                          natural_weights=weights(o.guide))
@@ -167,7 +174,7 @@ def run_study(
     s,p = study_settings(part, training, seed, root), study_parts[part]
     o,folder = p.trainings[training], study_folder(part, training, seed, root)
     for name in dict.fromkeys(filter(None, (o.start, o.guide))):
-        run_study(part, name, 0 if p.trainings[name].once else seed, root, progress)
+        run_study(part, name, p.trainings[name].seed(seed), root, progress)
     run = Run(s, folder, progress=progress, verbose=False).complete()
     weights = folder/'last_average.safetensors' if s.average else run.last
     attacks = ('clean','pgd20') + ('autoattack',)*(training in p.hard)
@@ -266,19 +273,16 @@ def study_table(
     results = study_results(part, root)
     seeds = results.groupby('method', sort=False)
     table = pd.DataFrame({'seeds':seeds.seed.count()})
-    for k,name in _attacks.items():
-        if k in results: table[name] = seeds[k].apply(_spread)
+    for k in ('clean','pgd20','autoattack'):
+        if k in results:
+            table[attack_titles[k]] = seeds[k].apply(lambda o: spread(o.dropna()/100))
     alike = results.method.map(study_parts[part].alike).astype(bool)
     found = gains(results[alike])
     if len(found): table['gain'] = found.set_index('method').apply(_told, axis=1)
     return WholeTable(table.fillna('').rename_axis(None))
 
-_attacks = {'clean':'clean', 'pgd20':'PGD-20', 'autoattack':'AutoAttack'}
-def _spread(shares):
-    shares = shares.dropna()
-    if not len(shares): return ''
-    return f'{shares.mean():.1f}' + (f' ± {shares.std():.1f}' if len(shares)>1 else '')
-def _told(r): return f'{r.gain:+.1f}' + ('' if math.isnan(r.lo) else f' ({r.lo:+.1f} to {r.hi:+.1f})')
+def _told(r):
+    return f'{r.gain:+.1f}' + ('' if math.isnan(r.lo) else f' ({r.lo:+.1f} to {r.hi:+.1f})')
 
 # %% ../nbs/75b_study.ipynb #806424f2
 def study_figure(
@@ -294,9 +298,10 @@ def study_figure(
     seeds = shown.groupby('method', sort=False)
     table = pd.DataFrame(dict(
         group=[('guided' if _guided(o) else 'not guided') for o in seeds.groups],
-        **{f'{name}{end}': getattr(seeds[k], how)() for k,name in (('clean','clean'), (attack,'robust'))
+        **{f'{name}{end}': getattr(seeds[k], how)()
+           for k,name in (('clean','clean'), (attack,'robust'))
            for end,how in (('','mean'), ('_lo','min'), ('_hi','max'))})).dropna().reset_index()
-    fig = plot_tradeoff(table, attack=_attacks[attack], title=study_parts[part].title)
+    fig = plot_tradeoff(table, attack=attack_titles[attack], title=study_parts[part].title)
     points = table[table.group=='not guided'][['clean','robust']].values.tolist()
     clean = np.linspace(table.clean.min(), max(c for c,_ in points), 200)
     fig.axes[0].plot(clean, [frontier(points, c) for c in clean], color='0.6', lw=2, zorder=0)
