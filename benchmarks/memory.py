@@ -5,7 +5,7 @@ import torch
 from fastai.learner import Learner
 from lbgat_nb.attacks import kl_loss, train_attack
 from . import plain
-from .steps import batch, networks, ours, theirs
+from .steps import batch, networks, ours, theirs, with_options
 
 def peak(device):
     "Bytes at the peak since the last call: of the graphics memory, or of the process under Linux"
@@ -17,14 +17,15 @@ def peak(device):
     Path('/proc/self/clear_refs').write_text('5')   # from now on
     return used
 
-names = ('plain step','our step','our step, bf16','plain attack','our attack')
+names = ('plain step',*with_options(0.),'our step, bf16','plain attack','our attack')
 
 def work(models, bs, alpha, device):
     "Name and function of each thing to measure"
     data = x,y = batch(bs, device=device)
     robust = networks(*models, device=device)[0]
+    def step(option): return lambda: ours(models, data, alpha, **option)()
     return {'plain step': lambda: theirs(models, data, alpha)(),
-            'our step': lambda: ours(models, data, alpha)(),
+            **{name: step(option) for name,option in with_options(alpha).items()},
             'our step, bf16': lambda: ours(models, data, alpha, Learner.to_bf16)(),
             'plain attack': lambda: plain.attack(robust, x, y, 0.001*torch.randn_like(x)),
             'our attack': lambda: train_attack(kl_loss)(robust, x, y)}
@@ -51,5 +52,5 @@ def memory(models=('wrn_10_2','resnet18_lbgat_w16'), bs=64, device='cpu', thread
     print('\npeak memory', f'models={models} bs={bs}')
     for name,r in rows.items():
         more,whole = (r['after']-r['before'])/2**20, r['after']/2**20
-        print(f'  {name:16} {more:8.0f} MiB more than before, {whole:.0f} in all')
+        print(f'  {name:18} {more:8.0f} MiB more than before, {whole:.0f} in all')
     return [dict(what='peak memory', models=list(models), bs=bs, device=device, rows=rows)]

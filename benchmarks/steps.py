@@ -97,15 +97,18 @@ def training_step(models=('wrn_10_2','resnet18_lbgat_w16'), bs=128, rounds=5, de
                        device=device)
     return [run(alpha) for alpha in (0., 6.)]
 
+def with_options(alpha):
+    "What to tell a step of each option beyond the paper"
+    return {'our step': {}, 'with AWP': dict(cbs=[AWP(from_epoch=0)]),
+            'with averages': dict(cbs=[AveragedWeights()]),
+            'guided by IKL': dict(objective=lbgat_ikl(alpha)),
+            'three attack steps': dict(steps=3), 'N-FGSM': dict(attack=NFGSM(loss=kl_loss))}
+
 def options(models=('wrn_10_2','resnet18_lbgat_w16'), bs=64, rounds=5, device='cpu'):
     "What each option beyond the paper adds to the step, with the rows of LBGAT+TRADES"
     data = batch(bs, device=device)
     def run(alpha):
-        own = partial(ours, models, data, alpha)
-        ways = {'our step': own(), 'with AWP': own(cbs=[AWP(from_epoch=0)]),
-                'with averages': own(cbs=[AveragedWeights()]),
-                'guided by IKL': own(objective=lbgat_ikl(alpha)),
-                'three attack steps': own(steps=3), 'N-FGSM': own(attack=NFGSM(loss=kl_loss))}
+        ways = {k: ours(models, data, alpha, **o) for k,o in with_options(alpha).items()}
         return compare('options', ways, 'our step', rounds, models=list(models), bs=bs, alpha=alpha,
                        device=device)
     return [run(alpha) for alpha in (0., 6.)]

@@ -64,6 +64,10 @@ recipes = {
              schedule='cosine', average=0.9996, average_start=0.75, **_awp),
         'Cui et al., 2024, without AutoAugment',
         (('cifar100',65.76,31.91), ('cifar10',85.31,57.09)), step=1/2),
+    'ar-at': Recipe(
+        'One network with two kinds of batch norm; guidance pulls on the attacked branch only',
+        dict(method='lbgat-ce', shared=True, stop_guidance=True),
+        'stop-gradient and batch norms of AR-AT (2025), loss of LBGAT w/ (table 1): not published'),
     'fast': Recipe(
         'One step of N-FGSM, 30 epochs, a cyclic rate',
         dict(method='at', fast=True, lr=0.2, wd=5e-4, epochs=30, schedule='cyclic'),

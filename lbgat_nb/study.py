@@ -7,7 +7,7 @@ Docs: https://lbgat-nb.github.io/lbgat-nb/study.html.md"""
 # %% ../nbs/75b_study.ipynb #cf8088d2
 from __future__ import annotations
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean, stdev
 import numpy as np
@@ -70,7 +70,7 @@ _methods = {
 
 def _guided(training): return 'BGAT' in training
 
-def _tuned(method, by='natural', **given):
+def _tuned(method, by='natural', /, **given):
     "From the natural network, which is also the guide if no other is"
     settings = {**_methods[method], 'schedule':'cosine', **given}
     return Training(settings, 'natural', by if _guided(method) else None)
@@ -86,17 +86,24 @@ def _early(epochs):
     return {guide: _natural(epochs),
             f'BGAT ({guide})': _tuned('BGAT', guide, epochs=8, lr=_rates['BGAT'])}
 
-_extras = {'AWP':dict(awp=0.005, awp_from=0), 'averages':dict(average=0.95),
-           'wd 5e-4':dict(wd=5e-4), 'paper schedule':dict(schedule='paper'),
-           'N-FGSM':dict(fast=True)}
+def _wider(k):
+    "All networks `k` times as wide"
+    nets = dict.fromkeys(('robust','natural'), f'wrn_10_{k}')
+    def tuned(method): return _tuned(method, f'natural ×{k}', epochs=8, lr=_rates[method], **nets)
+    return {f'natural ×{k}': _natural(20, **nets),
+            **{f'{m} (width ×{k})': replace(tuned(m), start=f'natural ×{k}') for m in _short}}
 
-def _with_extras(method, **more):
+def _with(method, **things):
     return {f'{method} + {name}': _tuned(method, epochs=8, **{'lr':_rates[method], **given})
-            for name,given in {**_extras, **more}.items()}
+            for name,given in things.items()}
 
-def _from_scratch(method):
+_things = {'AWP':dict(awp=0.005, awp_from=0), 'averages':dict(average=0.95),
+           'wd 5e-4':dict(wd=5e-4), 'paper schedule':dict(schedule='paper'),
+           'warm-up':dict(warmup=40), 'N-FGSM':dict(fast=True)}
+
+def _from_scratch(method, **given):
     guide = 'natural' if method=='BGAT' else None
-    return Training(dict(_methods[method], epochs=28, schedule='cosine'), guide=guide)
+    return Training(dict(_methods[method], epochs=28, schedule='cosine', **given), guide=guide)
 
 study_parts = dict(digits=Part(
     'Digits', dict(data='digits', robust='wrn_10_1', natural='wrn_10_1'), {
@@ -104,31 +111,38 @@ study_parts = dict(digits=Part(
         **{m: _tuned(m, epochs=8, lr=lr) for m,lr in _rates.items()},
         **{f'{m} ({e} epochs)': _tuned(m, epochs=e, lr=_rates[m])
            for e in (2,4,24) for m in _short},
+        **_wider(2), **_wider(4),
         **_early(2), **_early(5),
         **{f'{m} (from scratch)': _from_scratch(m) for m in (*_short,'LBGAT')},
-        **_with_extras('TRADES α=1'),
-        **_with_extras('BGAT', **{f'guidance ×{k:g}': dict(guide=k) for k in (0.2,5.)}),
-    }, hard=_short, n_autoattack=200))
+        **(_extras := {**_with('AT', smoothing=dict(smooth=0.1)),
+                       **_with('TRADES α=1', **_things),
+                       **_with('BGAT', **_things, **{f'guidance ×{k:g}': dict(guide=k)
+                                                     for k in (0.2,5.)}),
+                       **_with('LBGAT', AdaGAT=dict(method='adagat'), **{'β=5':dict(beta=5.)})}),
+    }, hard=(*_short,*_extras), n_autoattack=200))
 
 # %% ../nbs/75b_study.ipynb #bf0d9a0e
-def _photographs(title, data, guide, wide=()):
-    budget = dict(epochs=3, lr=0.05, steps=2, step=0.01)
-    shared = dict(data=data, size=16, n_train=20000, valid_pct=0.05, augment='flip', eps=0.0157,
+def _photographs(title, data, classes, wide=(), epochs=(10,3), n_train=20000, **part):
+    budget,guide = dict(epochs=epochs[1], lr=0.05, steps=2, step=0.01),classes/10
+    shared = dict(data=data, size=16, n_train=n_train, valid_pct=0.05, augment='flip', eps=0.0157,
                   robust='wrn_10_1', natural='wrn_10_1')
-    trainings = {'natural': _natural(10),
+    trainings = {'natural': _natural(epochs[0]),
                  **{m: _tuned(m, **budget, **dict(guide=guide) if _guided(m) else {})
                     for m in _methods}}
     for method,width in wide:
         net,name = f'wrn_10_{width}', f'guide ×{width}'
         trainings[name] = _natural(10, once=True, robust=net, eps=0.031)
         trainings[f'{method} ({name})'] = _tuned(method, name, natural=net, **budget)
-    return Part(title, shared, trainings, n=2000)
+    return Part(title, shared, trainings, n=2000, **part)
 
+_hard = dict(hard=_short, n_autoattack=500)
 study_parts |= dict(
-    cifar10=_photographs('CIFAR-10, 16×16', 'cifar10-jpeg', 1.,
+    cifar10=_photographs('CIFAR-10, 16×16', 'cifar10-jpeg', 10,
                          wide=[('BGAT',2), ('BGAT',4), ('LBGAT',2)]),
-    tiny100=_photographs('100 classes, 16×16', 'tiny-imagenet-100', 10.),
-    tiny10=_photographs('the same in 10 classes', 'tiny-imagenet-100-in-10', 1.))
+    cifar3=_photographs('Frog, horse or ship, 16×16', 'cifar10-jpeg-3', 3, epochs=(13,4),
+                        n_train=None, **_hard),
+    tiny100=_photographs('100 classes, 16×16', 'tiny-imagenet-100', 100, **_hard),
+    tiny10=_photographs('The same in 10 classes', 'tiny-imagenet-100-in-10', 10, **_hard))
 
 # %% ../nbs/75b_study.ipynb #3650b7df
 def study_settings(

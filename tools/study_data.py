@@ -3,8 +3,8 @@
 
     python tools/study_data.py FOLDER
 
-FOLDER holds cifar-10-batches-py and tiny-imagenet-200. Beside them appear cifar10-jpeg, tiny-imagenet-100 and
-tiny-imagenet-100-in-10, or those of them that are not there and whose source is. Another version of the JPEG library may
+FOLDER holds cifar-10-batches-py and tiny-imagenet-200. Beside them appear cifar10-jpeg, cifar10-jpeg-3, tiny-imagenet-100
+and tiny-imagenet-100-in-10, or those of them that are not there and whose source is. Another version of the JPEG library may
 differ in single pixels; the runs of the study say which images they were trained on (`fingerprint` in settings.json)."""
 import argparse, shutil, sys
 from pathlib import Path
@@ -25,6 +25,12 @@ def cifar10_jpeg(source, to):
             name = images.classes[y]
             count[name] = count.get(name, -1) + 1
             save(image, to/part/name/f'{count[name]:04d}.jpg', quality=75)
+
+
+def three_classes(source, to):
+    "Those that a network for all ten mixes up least"
+    for part in ('train', 'test'):
+        for name in ('frog', 'horse', 'ship'): shutil.copytree(source/part/name, to/part/name)
 
 
 def tiny_imagenet_100(source, to):
@@ -57,6 +63,7 @@ def in_ten(source, to):
 
 
 steps = [('cifar-10-batches-py', cifar10_jpeg, 'cifar10-jpeg'),
+         ('cifar10-jpeg', three_classes, 'cifar10-jpeg-3'),
          ('tiny-imagenet-200', tiny_imagenet_100, 'tiny-imagenet-100'),
          ('tiny-imagenet-100', in_ten, 'tiny-imagenet-100-in-10')]
 
