@@ -33,11 +33,11 @@ class Training:
     settings:dict        # In addition to those of the part
     start:str|None=None  # The training whose network it starts from; random weights if None
     guide:str|None=None  # The training whose network is the natural model
-    once:bool=False      # Does one seed serve all? For guides that take long
+    seeds:int=3          # How many times it is done; once for guides that take long
 
     def seed(self, seed):
         "The seed of the network that serves a training with `seed`"
-        return 0 if self.once else seed
+        return min(seed, self.seeds-1)
 
 @dataclass(frozen=True)
 class Part:
@@ -48,7 +48,6 @@ class Part:
     n:int|None=None # Test images; all if None
     hard:tuple=()   # The trainings that go through AutoAttack as well
     n_autoattack:int|None=None # Test images for AutoAttack; `n` if None
-    seeds:int=3     # How many times each is done
 
     def alike(self, training):
         "Has a training the start and the length of the methods that are compared?"
@@ -56,8 +55,8 @@ class Part:
         return training in ('natural','AT') or a.start is not None and (
             a.start, a.settings['epochs'])==(b.start, b.settings['epochs'])
 
-def _natural(epochs, once=False, **given):
-    return Training(dict(method='natural', epochs=epochs, schedule='cosine', **given), once=once)
+def _natural(epochs, seeds=3, **given):
+    return Training(dict(method='natural', epochs=epochs, schedule='cosine', **given), seeds=seeds)
 
 _methods = {
     'AT':         dict(method='at'),
@@ -70,10 +69,10 @@ _methods = {
 
 def _guided(training): return 'BGAT' in training
 
-def _tuned(method, by='natural', /, **given):
+def _tuned(method, by='natural', /, seeds=3, **given):
     "From the natural network, which is also the guide if no other is"
     settings = {**_methods[method], 'schedule':'cosine', **given}
-    return Training(settings, 'natural', by if _guided(method) else None)
+    return Training(settings, 'natural', by if _guided(method) else None, seeds)
 
 # %% ../nbs/75b_study.ipynb #63e00de0
 _rates = {'AT':0.2, 'TRADES α=0.3':0.5, 'TRADES α=1':0.5, 'TRADES α=3':0.2, 'BGAT':0.05,
@@ -94,26 +93,30 @@ def _wider(k):
             **{f'{m} (width ×{k})': replace(tuned(m), start=f'natural ×{k}') for m in _short}}
 
 def _with(method, **things):
-    return {f'{method} + {name}': _tuned(method, epochs=8, **{'lr':_rates[method], **given})
+    return {f'{method} + {name}': _tuned(method, epochs=8, lr=_rates[method], seeds=2, **given)
             for name,given in things.items()}
 
 _things = {'AWP':dict(awp=0.005, awp_from=0), 'averages':dict(average=0.95),
            'wd 5e-4':dict(wd=5e-4), 'paper schedule':dict(schedule='paper'),
            'warm-up':dict(warmup=40), 'N-FGSM':dict(fast=True)}
 
-def _from_scratch(method, **given):
-    guide = 'natural' if method=='BGAT' else None
-    return Training(dict(_methods[method], epochs=28, schedule='cosine', **given), guide=guide)
+def _from_scratch(epochs, guide=None, **given):
+    "With as many epochs as start and tuning have together; BGAT's guide is the natural network"
+    def one(m):
+        settings = dict(_methods[m], epochs=epochs, schedule='cosine', **given)
+        if _guided(m): settings['guide'] = guide
+        return Training(settings, guide='natural' if m=='BGAT' else None)
+    return {f'{m} (from scratch)': one(m) for m in (*_short,'LBGAT')}
 
 study_parts = dict(digits=Part(
     'Digits', dict(data='digits', robust='wrn_10_1', natural='wrn_10_1'), {
-        'natural': _natural(20),
-        **{m: _tuned(m, epochs=8, lr=lr) for m,lr in _rates.items()},
+        'natural': _natural(20, seeds=6),
+        **{m: _tuned(m, epochs=8, lr=lr, seeds=6) for m,lr in _rates.items()},
         **{f'{m} ({e} epochs)': _tuned(m, epochs=e, lr=_rates[m])
            for e in (2,4,24) for m in _short},
         **_wider(2), **_wider(4),
         **_early(2), **_early(5),
-        **{f'{m} (from scratch)': _from_scratch(m) for m in (*_short,'LBGAT')},
+        **_from_scratch(28),
         **(_extras := {**_with('AT', smoothing=dict(smooth=0.1)),
                        **_with('TRADES α=1', **_things),
                        **_with('BGAT', **_things, **{f'guidance ×{k:g}': dict(guide=k)
@@ -122,7 +125,8 @@ study_parts = dict(digits=Part(
     }, hard=(*_short,*_extras), n_autoattack=200))
 
 # %% ../nbs/75b_study.ipynb #bf0d9a0e
-def _photographs(title, data, classes, wide=(), epochs=(10,3), n_train=20000, **part):
+def _photographs(title, data, classes, wide=(), epochs=(10,3), n_train=20000, scratch=False,
+                 **part):
     budget,guide = dict(epochs=epochs[1], lr=0.05, steps=2, step=0.01),classes/10
     shared = dict(data=data, size=16, n_train=n_train, valid_pct=0.05, augment='flip', eps=0.0157,
                   robust='wrn_10_1', natural='wrn_10_1')
@@ -131,8 +135,9 @@ def _photographs(title, data, classes, wide=(), epochs=(10,3), n_train=20000, **
                     for m in _methods}}
     for method,width in wide:
         net,name = f'wrn_10_{width}', f'guide ×{width}'
-        trainings[name] = _natural(10, once=True, robust=net, eps=0.031)
+        trainings[name] = _natural(10, seeds=1, robust=net, eps=0.031)
         trainings[f'{method} ({name})'] = _tuned(method, name, natural=net, **budget)
+    if scratch: trainings |= _from_scratch(sum(epochs), guide, steps=2, step=0.01)
     return Part(title, shared, trainings, n=2000, **part)
 
 _hard = dict(hard=_short, n_autoattack=500)
@@ -140,7 +145,7 @@ study_parts |= dict(
     cifar10=_photographs('CIFAR-10, 16×16', 'cifar10-jpeg', 10,
                          wide=[('BGAT',2), ('BGAT',4), ('LBGAT',2)]),
     cifar3=_photographs('Frog, horse or ship, 16×16', 'cifar10-jpeg-3', 3, epochs=(13,4),
-                        n_train=None, **_hard),
+                        n_train=None, scratch=True, **_hard),
     tiny100=_photographs('100 classes, 16×16', 'tiny-imagenet-100', 100, **_hard),
     tiny10=_photographs('The same in 10 classes', 'tiny-imagenet-100-in-10', 10, **_hard))
 
@@ -206,8 +211,7 @@ def study_trainings(
         p = _named(study_parts, part, 'part')
         if name: _named(p.trainings, name, 'training')
         for name in [name] if name else p.trainings:
-            seeds = 1 if p.trainings[name].once else p.seeds
-            found += [(part, name, seed) for seed in range(seeds)]
+            found += [(part, name, seed) for seed in range(p.trainings[name].seeds)]
     return found
 
 def study_results(
