@@ -67,11 +67,18 @@ _methods = {
     'LBGAT':      dict(method='lbgat'),
 }
 
+_more_alpha = {
+    'TRADES α=6':       dict(method='trades', alpha=6., lr=0.2),
+    'BGAT+TRADES α=1':  dict(method='bgat+trades', alpha=1., lr=0.05),
+    'BGAT+TRADES α=3':  dict(method='bgat+trades', alpha=3., lr=0.05),
+    'LBGAT+TRADES α=6': dict(method='lbgat+trades', alpha=6., lr=0.01),
+}
+
 def _guided(training): return 'BGAT' in training
 
 def _tuned(method, by='natural', /, seeds=3, **given):
     "From the natural network, which is also the guide if no other is"
-    settings = {**_methods[method], 'schedule':'cosine', **given}
+    settings = {**(_methods|_more_alpha)[method], 'schedule':'cosine', **given}
     return Training(settings, 'natural', by if _guided(method) else None, seeds)
 
 # %% ../nbs/75b_study.ipynb #63e00de0
@@ -112,6 +119,7 @@ study_parts = dict(digits=Part(
     'Digits', dict(data='digits', robust='wrn_10_1', natural='wrn_10_1'), {
         'natural': _natural(20, seeds=6),
         **{m: _tuned(m, epochs=8, lr=lr, seeds=6) for m,lr in _rates.items()},
+        **{m: _tuned(m, epochs=8) for m in _more_alpha},
         **{f'{m} ({e} epochs)': _tuned(m, epochs=e, lr=_rates[m])
            for e in (2,4,24) for m in _short},
         **_wider(2), **_wider(4),
@@ -256,7 +264,7 @@ def ahead(
     return low
 
 # %% ../nbs/75b_study.ipynb #dff4b25b
-unguided = 'natural', 'AT', 'TRADES α=0.3', 'TRADES α=1', 'TRADES α=3'
+unguided = 'natural', 'AT', *(f'TRADES α={a:g}' for a in (0.3,1,3,6))
 
 def gains(
     results:pd.DataFrame, # Of `study_results`
