@@ -20,7 +20,7 @@ from lbgat_nb.core import (
     undisturbed)
 
 # %% auto #0
-__all__ = ['linf', 'cw20', 'Linf', 'project', 'ce_loss', 'kl_loss', 'cw_loss', 'gaussian_start', 'uniform_start', 'clean_start', 'Attack', 'Clean', 'Custom', 'as_attack', 'PGD', 'train_attack', 'pgd20', 'FGSM', 'wide_start', 'NFGSM', 'l2', 'L2', 'MIFGSM']
+__all__ = ['linf', 'cw20', 'Linf', 'project', 'ce_loss', 'kl_loss', 'cw_loss', 'gaussian_start', 'uniform_start', 'clean_start', 'Attack', 'PGD', 'train_attack', 'pgd20', 'FGSM', 'Clean', 'Custom', 'as_attack', 'wide_start', 'NFGSM', 'l2', 'L2', 'MIFGSM']
 
 # %% ../nbs/03_pgd.ipynb #1f735a1f
 class Linf:
@@ -147,58 +147,9 @@ class Attack:
                              "or project its examples")
         return x_adv
 
-# %% ../nbs/03_pgd.ipynb #c482738b
-class Clean(Attack):
-    "No attack: the images themselves"
-    eps,counts = 0.,('clean',)
-    def settings(self): return {}
-    def __call__(self, model, x, y, gen=None, amp=None):
-        "The images, plain and detached"
-        return plain(x).detach()
-
-# %% ../nbs/03_pgd.ipynb #7b60467c
+# %% ../nbs/03_pgd.ipynb #ce1c594a
 def _name_of(o): return getattr(o, '__name__', type(o).__name__)
 
-class Custom(Attack):
-    "An attack from a function of your own"
-    def __init__(self,
-        # `attack(model, x, y) -> x_adv`; may have `eps`, `norm` and a dictionary `settings`
-        attack:Callable,
-        eps:float|None=None, # Radius of its ball, in pixel units, if `attack` doesn't say
-        name:str|None=None,  # What records call it
-    ):
-        self.attack,self.name = attack,name
-        self.eps = getattr(attack, 'eps', eps)
-        self.norm = getattr(attack, 'norm', linf)
-    __repr__ = basic_repr('attack,eps,norm')
-
-    def usual_name(self): return _name_of(self.attack)
-    def facts(self): return {'attack':_name_of(self.attack), **(self.settings() or {})}
-    def settings(self):
-        "Its name and its `settings`; None if it has none"
-        own = getattr(self.attack, 'settings', None)
-        return {'attack':_name_of(self.attack), **own} if isinstance(own, dict) else None
-
-    def __call__(self, model, x, y, gen=None, amp=None):
-        "What the function returns, with global random numbers that follow `gen`"
-        with random_state(gen): return self.attack(model, x, y)
-
-def as_attack(
-    attack,              # An `Attack`, or a function `attack(model, x, y) -> x_adv`
-    eps:float|None=None, # Radius of a function's ball, in pixel units, if it doesn't say
-    name:str|None=None,  # What records call it
-) -> Attack:
-    "`attack` as an `Attack`. Raises `InputError` for what can't be called."
-    if isinstance(attack, type) or not callable(attack):
-        raise InputError("An attack is an object such as PGD(0.031), or a function (model, x, y), "
-                         f"not {attack!r}")
-    if not isinstance(attack, Attack): return Custom(attack, eps, name)
-    if name is None: return attack
-    attack = copy(attack)
-    attack.name = name
-    return attack
-
-# %% ../nbs/03_pgd.ipynb #ce1c594a
 def _each(v, like):
     "One number an image, in a shape that spreads over the pixels of `like`"
     return v.view(-1, *[1]*(like.ndim-1))
@@ -362,6 +313,55 @@ def FGSM(eps:float=0.031, loss:Callable=ce_loss, **kwargs) -> PGD:
     "The fast gradient sign method: one step of `eps` from the clean image"
     return PGD(eps, eps, 1, loss, clean_start, **kwargs)
 
+
+# %% ../nbs/03_pgd.ipynb #c482738b
+class Clean(Attack):
+    "No attack: the images themselves"
+    eps,counts = 0.,('clean',)
+    def settings(self): return {}
+    def __call__(self, model, x, y, gen=None, amp=None):
+        "The images, plain and detached"
+        return plain(x).detach()
+
+# %% ../nbs/03_pgd.ipynb #7b60467c
+class Custom(Attack):
+    "An attack from a function of your own"
+    def __init__(self,
+        # `attack(model, x, y) -> x_adv`; may have `eps`, `norm` and a dictionary `settings`
+        attack:Callable,
+        eps:float|None=None, # Radius of its ball, in pixel units, if `attack` doesn't say
+        name:str|None=None,  # What records call it
+    ):
+        self.attack,self.name = attack,name
+        self.eps = getattr(attack, 'eps', eps)
+        self.norm = getattr(attack, 'norm', linf)
+    __repr__ = basic_repr('attack,eps,norm')
+
+    def usual_name(self): return _name_of(self.attack)
+    def facts(self): return {'attack':_name_of(self.attack), **(self.settings() or {})}
+    def settings(self):
+        "Its name and its `settings`; None if it has none"
+        own = getattr(self.attack, 'settings', None)
+        return {'attack':_name_of(self.attack), **own} if isinstance(own, dict) else None
+
+    def __call__(self, model, x, y, gen=None, amp=None):
+        "What the function returns, with global random numbers that follow `gen`"
+        with random_state(gen): return self.attack(model, x, y)
+
+def as_attack(
+    attack,              # An `Attack`, or a function `attack(model, x, y) -> x_adv`
+    eps:float|None=None, # Radius of a function's ball, in pixel units, if it doesn't say
+    name:str|None=None,  # What records call it
+) -> Attack:
+    "`attack` as an `Attack`. Raises `InputError` for what can't be called."
+    if isinstance(attack, type) or not callable(attack):
+        raise InputError("An attack is an object such as PGD(0.031), or a function (model, x, y), "
+                         f"not {attack!r}")
+    if not isinstance(attack, Attack): return Custom(attack, eps, name)
+    if name is None: return attack
+    attack = copy(attack)
+    attack.name = name
+    return attack
 
 # %% ../nbs/15_one_step.ipynb #51296dff
 def wide_start(x:torch.Tensor, eps:float, gen:torch.Generator|None=None, norm:Linf|L2=linf):

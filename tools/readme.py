@@ -26,10 +26,11 @@ BADGES = f"""\
 def absolute(text: str) -> str:
     "`text` with addresses in place of its links to files beside index.ipynb."
     def link(match):
-        picture,file = match[1].startswith('!'),posixpath.normpath(f'nbs/{match[2]}')
+        is_picture,file = not match[1].startswith('['),posixpath.normpath(f'nbs/{match[2]}')
         if not (ROOT/file).exists(): sys.exit(f'tools/readme.py: index.ipynb links to {file}, which is not there')
-        return f'{match[1]}{PICTURES if picture else REPO+"/blob/main"}/{file}'
-    return re.sub(r'(!?\[[^\]]*\]\()(?!\w+:|[#/])([^)#\s]+)', link, text)
+        return f'{match[1]}{PICTURES if is_picture else REPO+"/blob/main"}/{file}'
+    text = re.sub(r'(!?\[[^\]]*\]\()(?!\w+:|[#/])([^)#\s]+)', link, text)
+    return re.sub(r'(\b(?:src|srcset)=")(?!\w+:|[#/])([^"\s]+)', link, text)
 
 
 def output(out: dict) -> str:
