@@ -155,7 +155,7 @@ study_parts |= dict(
     cifar3=_photographs('Frog, horse or ship, 16×16', 'cifar10-jpeg-3', 3, epochs=(13,4),
                         n_train=None, scratch=True, **_hard),
     tiny100=_photographs('100 classes, 16×16', 'tiny-imagenet-100', 100, **_hard),
-    tiny10=_photographs('The same in 10 classes', 'tiny-imagenet-100-in-10', 10, **_hard))
+    tiny10=_photographs('100 classes merged into 10', 'tiny-imagenet-100-in-10', 10, **_hard))
 
 # %% ../nbs/75b_study.ipynb #3650b7df
 def study_settings(
@@ -264,7 +264,7 @@ def ahead(
     return low
 
 # %% ../nbs/75b_study.ipynb #dff4b25b
-unguided = 'natural', 'AT', *(f'TRADES α={a:g}' for a in (0.3,1,3,6))
+unguided = 'natural', 'AT', 'TRADES α=0.3', 'TRADES α=1', 'TRADES α=3'
 
 def gains(
     results:pd.DataFrame, # Of `study_results`
