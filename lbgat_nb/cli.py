@@ -525,10 +525,18 @@ def _run(which, scale, root, progress, download):
               flush=True)
         run_row(row, scale, root, progress)
 
-def _study(table, run, root, progress):
-    from lbgat_nb.study import run_study, study_table, study_trainings
-    for part,training,seed in study_trainings(run) if run else ():
+def _study(table, run, root, progress, download):
+    import torch
+    from lbgat_nb.runs import Run
+    from lbgat_nb.study import (run_study, study_folder, study_settings, study_table,
+                                study_trainings)
+    todo,threads = study_trainings(run) if run else [],torch.get_num_threads()
+    data = {o[0]: Run(study_settings(*o, root), study_folder(*o, root), download=download).dls
+            for o in {o[0]: o for o in todo}.values()}   # are they there?
+    for part,training,seed in todo:
         print(f'{part}/{training}, seed {seed}', flush=True)
+        torch.set_num_threads(threads)
+        few_threads(data[part])
         run_study(part, training, seed, root, progress)
     for part in dict.fromkeys(o[0] for o in study_trainings(table or run)):
         print(f'\n{part}\n\n{study_table(part, root)}')
@@ -560,7 +568,7 @@ def lbgat_reproduce(
             raise InputError("Say what to do: --table 4 lists its rows, --run 4.7 runs one, --run "
                              "4 all of them")
         root = root or ('runs/study' if study else 'runs/paper')
-        if study: return _study(table, run, root, not quiet)
+        if study: return _study(table, run, root, not quiet, download)
         if run: _run(run, scale, root, not quiet, download)
         print(f'\nscale {scale}: {scales[scale].about}\n\n{paper_table(table or run, scale, root)}')
 
