@@ -246,6 +246,8 @@ def stumbles(page: Page) -> list[str]:
     found = [f'the text calls a page by its file, {name}; make it a link'
              for name in re.findall(r'(?<![\w/])\d\d[a-z]?_[a-z]\w+', page.text)]
     found += [f'no comment says what the parameter {name} is' for name in page.unexplained]
+    found += [f'{option} has a dash where an option has two hyphens; make it code'
+              for option in set(re.findall(r'(?<!\S)–[a-z][\w-]+', page.text))]
     found += ['an image has no alternative text'] if page.silent else []
     if page.code and not re.search(r'(from|import) lbgat_nb', page.code):
         found.append('the page shows code, but no line that imports the library')

@@ -89,8 +89,7 @@ def code(text: str) -> str: return f'`{text}`' if text else ''
 
 def name_of(text: str) -> str:
     "`text` as code that is no link, even where something of the library has the same name."
-    text = html.escape(text).replace('--', '&#45;&#45;')    # two hyphens, and no dash
-    return f'<code>{text}</code>' if text else ''
+    return f'<code>{html.escape(text)}</code>' if text else ''
 
 
 def is_command(sym) -> bool:
@@ -123,7 +122,7 @@ def usage(name: str, command) -> str:
     "How to call a command, and what each of its options does."
     needed = [typed(o) for o in options(command) if not o.option_strings]
     rows = [row('Option', ''), row(*['---']*2)]
-    rows += [row(name_of(typed(o)), help_of(o)) for o in options(command)]
+    rows += [row(code(typed(o)), help_of(o)) for o in options(command)]
     line = ' '.join([name, *needed, '[options]'])
     return f'```bash\n{line}\n```\n\n' + '\n'.join(rows)
 
@@ -174,8 +173,14 @@ def exported(cell) -> bool:
     return cell.cell_type == 'code' and bool(kinds & cell.directives_.keys())
 
 
+def lines_of(cell) -> list[ast.stmt]:
+    "The statements of `cell`, those of `try: import …` among them."
+    lines = [line.body if isinstance(line, ast.Try) else [line] for line in cell.parsed_() or []]
+    return [line for part in lines for line in part]
+
+
 def only_imports(cell) -> bool:
-    return all(isinstance(line, (ast.Import, ast.ImportFrom)) for line in cell.parsed_() or [])
+    return all(isinstance(line, (ast.Import, ast.ImportFrom)) for line in lines_of(cell))
 
 
 def sets_up(cell) -> bool:
@@ -210,7 +215,7 @@ class ShowLibrary(exec_show_docs):
 def imports(cell) -> list[ast.stmt]:
     "What `cell` imports, outside of functions."
     kinds = ast.Import, ast.ImportFrom
-    return [line for line in cell.parsed_() or [] if isinstance(line, kinds)]
+    return [line for line in lines_of(cell) if isinstance(line, kinds)]
 
 
 def names_in(cells) -> set[str]:
@@ -344,13 +349,16 @@ class ShowCode(Processor):
         start = takewhile(lambda o: o.cell_type == 'code' or '\n## ' not in f'\n{o.source}', cells)
         first = next(filter(sets_up, start), None)
         used = names_in(filter(is_shown, cells))
-        if first: used -= {o for line in imports(first) for o in brings(line)}
-        lines = dict.fromkeys(filter(None, [needed(line, used) for line in self.imports]))
-        text, package = '\n'.join(lines), get_config().lib_name.replace('-', '_')
+        package = get_config().lib_name.replace('-', '_')
         own = '\n'.join(f'from {package}.{module} import *' for module in modules(self.nb))
+        known = ast.parse(own).body + (imports(first) if first else [])
+        used -= {o for line in known for o in brings(line)}
+        lines = dict.fromkeys(filter(None, [needed(line, used) for line in self.imports]))
+        text = '\n'.join(lines)
         if first: first.source += f'\n{text}' if text else ''
         elif text: self.nb.cells.insert(2, first := mk_cell(text))
-        if first and first.source.count('\n') > 6: fold(first, 'Everything that this page imports')
+        many = 2 if is_reference(self.nb) else 6
+        if first and first.source.count('\n') > many: fold(first, 'Everything that this page imports')
         if own: self.nb.cells.insert(2, mk_cell(own))
 
 
