@@ -56,6 +56,11 @@ class Site(site.Site):
         "A page, under the name that nbdev's links give it, with links to the notebook it is."
         page = super().read(src)
         page.out = page.out.with_name(page.front.get('output-file', page.out.name))
+        head = re.match(r'# (.+)\n+> (.+)\n', page.body)
+        if src.suffix == '.md' and head:    # as nbdev has it in notebooks
+            for options in (page.front, page.meta):
+                options.update(title=head[1], description=head[2])
+            page.body = page.body[head.end():]
         page.body = f'{self.links(page)}\n\n{page.body}'
         return page
 
