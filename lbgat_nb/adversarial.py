@@ -567,7 +567,7 @@ def step_lr(
 
 # %% ../nbs/67_optimizer.ipynb #239edf4d
 class StepSchedule(Callback):
-    "Sets the learning rate of each epoch by `step_lr`"
+    "Sets the learning rate of each epoch by `step_lr`, whose arguments it takes"
     def __init__(self, lr:float=0.1, first:float=0.2, drops:tuple=(0.75,0.9)): store_attr()
 
     def before_fit(self):
@@ -606,7 +606,11 @@ schedules = dict(paper=_paper_rate, cosine=_cosine_rate, cyclic=_cyclic_rate,
 class Schedule(Callback):
     "Sets the learning rate of each step"
     run_valid = False
-    def __init__(self, rate:Callable, lr:float=0.1, warmup:int=0): store_attr()
+    def __init__(self,
+        rate:Callable,  # `rate(t, n_epoch, lr)`, one of `schedules`; t in epochs
+        lr:float=0.1,   # The full rate
+        warmup:int=0,   # Steps over which the rate rises to what the schedule says
+    ): store_attr()
 
     before_fit = StepSchedule.before_fit
 

@@ -155,10 +155,10 @@ def transfer_table(
 
 def plot_transfer(
     records:list[dict], # What `transfer` returned, for one attack
-    title:str='',       # What to write above
+    title:str='',       # Title of the figure
 ) -> Figure:            # A heat map
-    """Accuracy of each target (column) on examples made on each source (row); what is white-box has
-    a frame"""
+    """Accuracy of each target (column) on examples made on each source (row); white-box results
+    have a frame"""
     table = transfer_table(records)
     fig,ax = plt.subplots(figsize=(2.2+1.1*len(table.columns), 1.4+.7*len(table)))
     sns.heatmap(table, annot=True, fmt='.1f', vmin=0, vmax=100, cmap='viridis', ax=ax, linewidths=1,

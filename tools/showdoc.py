@@ -314,11 +314,20 @@ def tests_of_errors(cell) -> bool:
     return cell.source.count('\n') > 3 and tests
 
 
+def is_long_test(cell) -> bool:
+    "Does `cell` test something, in many lines, and print or draw nothing?"
+    if cell.source.count('\n') < 12 or cell.get('outputs'): return False
+    nodes = [node for tree in cell.parsed_() or [] for node in ast.walk(tree)]
+    called = [ast.unparse(node.func) for node in nodes if isinstance(node, ast.Call)]
+    tests = any(name.startswith(('test_', 'expect_fail')) for name in called)
+    return tests or any(isinstance(node, ast.Assert) for node in nodes)
+
+
 class ShowCode(Processor):
     """Keep the code of exported cells, each below the docs of what it defines, where nbdev would
     leave it out and turn the order of the docs round; and begin with everything that is imported.
-    Fold what a reader may pass over: tests of error messages and, on the pages of reference, the
-    code below a table that says how to use it."""
+    Fold what a reader may pass over: tests of error messages and, on the pages of reference, long
+    tests and the code below a table that says how to use it."""
     def begin(self):
         ordered, docs = [], []
         for cell in reversed(self.nb.cells):
@@ -335,6 +344,7 @@ class ShowCode(Processor):
         hidden = {'hide', 'default_exp'} & cell.directives_.keys()
         if not hidden and not exported(cell):
             if tests_of_errors(cell): fold(cell, 'Tests of error messages')
+            elif is_reference(self.nb) and is_long_test(cell): fold(cell, 'Test')
         elif hidden or only_imports(cell):
             self.imports += imports(cell)
             if defines(cell) & self.missing: unhide(cell)
