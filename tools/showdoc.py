@@ -5,9 +5,11 @@ what `skip_procs` leaves out. The pages show the library as it was exported; no 
 """
 import argparse, ast, html, inspect, json, re
 from configparser import ConfigParser
+from fractions import Fraction
 from functools import partial
 from inspect import Parameter
 from itertools import takewhile
+from math import isfinite
 from pathlib import Path
 from textwrap import dedent, fill
 
@@ -69,12 +71,14 @@ def value(o) -> str:
         inside = ', '.join(map(value, o))
         if type(o) is list: return f'[{inside}]'
         return f'({inside},)' if len(o) == 1 else f'({inside})'
+    fraction = Fraction(o).limit_denominator(999) if type(o) is float and isfinite(o) else None
+    if fraction and len(repr(o)) > 8 and float(fraction) == o: return str(fraction)    # as 1/3
     return re.sub(r'<(\S+) object at 0x\w+>', r'\1', repr(o))
 
 
 def type_name(annotation) -> str:
     "A type as its user would type it."
-    if annotation is Parameter.empty: return ''
+    if annotation in (Parameter.empty, type(None)): return ''    # None is what it was inferred from
     return inspect.formatannotation(annotation).removeprefix('typing.').strip('\'"')
 
 
@@ -228,8 +232,9 @@ def defines(cell) -> set[str]:
     "The functions, classes and variables that `cell` has, what it imports and its loops aside."
     kinds = ast.FunctionDef, ast.ClassDef, ast.Assign
     lines = [line for line in cell.parsed_() or [] if isinstance(line, kinds)]
-    return {name for line in lines for name in
-            ([line.name] if not isinstance(line, ast.Assign) else bound(line))}
+    given = [line.targets if isinstance(line, ast.Assign) else [] for line in lines]
+    return {name for targets in given for o in targets for name in bound(o)} | \
+           {line.name for line in lines if not isinstance(line, ast.Assign)}
 
 
 def is_shown(cell) -> bool:
@@ -368,7 +373,8 @@ class ShowCode(Processor):
         if first: first.source += f'\n{text}' if text else ''
         elif text: self.nb.cells.insert(2, first := mk_cell(text))
         many = 2 if is_reference(self.nb) else 6
-        if first and first.source.count('\n') > many: fold(first, 'Everything that this page imports')
+        if first and first.source.count('\n') > many:
+            fold(first, 'Everything that this page imports')
         if own: self.nb.cells.insert(2, mk_cell(own))
 
 
