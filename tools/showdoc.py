@@ -372,7 +372,7 @@ class ShowCode(Processor):
         text = '\n'.join(lines)
         if first: first.source += f'\n{text}' if text else ''
         elif text: self.nb.cells.insert(2, first := mk_cell(text))
-        many = 2 if is_reference(self.nb) else 6
+        many = 0 if is_reference(self.nb) else 6
         if first and first.source.count('\n') > many:
             fold(first, 'Everything that this page imports')
         if own: self.nb.cells.insert(2, mk_cell(own))
