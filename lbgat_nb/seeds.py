@@ -24,7 +24,7 @@ __all__ = ['SeedRuns', 'spread', 'seeds_table', 'compare_seeds']
 class SeedRuns:
     "The same run with several seeds, each in a subfolder `seed-<number>`"
     def __init__(self,
-        settings:Settings, # What to do; its seed is the first
+        settings:Settings, # The settings of the runs, with the first seed
         folder:str|Path,   # Folder of all these runs
         n:int,             # Number of seeds
         **kwargs,          # For each `Run`: `progress`, `verbose`, `download`, `track`
@@ -116,9 +116,9 @@ def seeds_table(
 
 # %% ../nbs/74c_seeds.ipynb #19e2a4ac
 def compare_seeds(
-    a:SeedRuns, # One method, evaluated
-    b:SeedRuns, # Another, evaluated on the same images
-) -> WholeTable: # For each attack a row a seed, and one for all
+    a:SeedRuns, # The runs of one method, evaluated
+    b:SeedRuns, # Those of another, evaluated on the same images
+) -> WholeTable: # For each attack a row for each seed, and one for all
     """Differences of the accuracy in percentage points, seed by seed, with McNemar's p.
     Raises `InputError` if nothing was asked of both."""
     rows = []
