@@ -233,7 +233,8 @@ def defines(cell) -> set[str]:
     kinds = ast.FunctionDef, ast.ClassDef, ast.Assign
     lines = [line for line in cell.parsed_() or [] if isinstance(line, kinds)]
     given = [line.targets if isinstance(line, ast.Assign) else [] for line in lines]
-    return {name for targets in given for o in targets for name in bound(o)} | \
+    return {name for targets in given for o in targets for name in
+            ([ast.unparse(o)] if isinstance(o, ast.Subscript) else bound(o))} | \
            {line.name for line in lines if not isinstance(line, ast.Assign)}
 
 
