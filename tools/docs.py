@@ -25,7 +25,7 @@ from tools.showdoc import bound, is_shown, plain        # noqa: E402
 
 # What people type who look for a page, besides the words of its title.
 KEYWORDS = {
-    'index': 'install pip requirements', 'runs': 'resume interrupt continue',
+    'index': 'install pip requirements', 'runs': 'settings interrupt continue',
     'interrupt_and_resume': 'resume interrupted go on continue checkpoint',
     'train_faster': 'speed slow half precision bf16 compile fast N-FGSM',
     'reproduce_the_paper': 'reproduce cost hours memory lbgat_reproduce',
