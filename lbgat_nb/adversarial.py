@@ -168,7 +168,10 @@ def _is_cross_entropy(loss):
     if loss is F.cross_entropy: return True
     return type(loss) is nn.CrossEntropyLoss and loss.weight is None and not loss.label_smoothing
 
-def warn_of_loss(objective, loss):
+def warn_of_loss(
+    objective:Objective, # What the method minimises
+    loss:Callable,       # The `Learner`'s own loss
+):
     "Warn if the `Learner`'s own `loss` is one that training by `objective` has no use for"
     if _is_cross_entropy(loss): return
     warnings.warn(f"Training minimises {objective}: the Learner's loss_func, "
@@ -197,7 +200,7 @@ def check_batch(
     pair:BoundaryPair, # Both networks
     x:torch.Tensor,    # Clean images
     y:torch.Tensor,    # Labels
-    c:int|None=None,   # Classes of the data, where they are known
+    c:int|None=None,   # Number of classes of the data, if it is known
     mixed:bool=False,  # Are labels weights of all classes, as CutMix makes them?
 ):
     "Raise `InputError` unless these are images in `[0,1]`, and labels of classes that `pair` knows"
@@ -214,7 +217,10 @@ def check_batch(
     if mixed: check_weights(y, known[0])
     else: check_labels(y, c or known[0])
 
-def check_weights(y, c):
+def check_weights(
+    y:torch.Tensor, # Mixed labels, (N, classes)
+    c:int,          # Number of classes
+):
     "Raise `InputError` unless `y` has a weight for each of `c` classes, which add up to one"
     if y.shape[1:]!=(c,) or (y<0).any() or (y.sum(1)-1).abs().max()>1e-3:
         raise InputError(f"Mixed labels have a weight for each of {c} classes, which add up to 1")
@@ -467,7 +473,7 @@ def _fit(learn, *args, **kwargs):
 # %% ../nbs/66b_callback.ipynb #0fe2c5ce
 def withstood(
     net:nn.Module,  # The network to attack; it may be in training
-    attack:Attack,  # The attack
+    attack:Attack,  # Such as `pgd20(eps)`
     x:torch.Tensor, # Clean images
     y:torch.Tensor, # Labels
     gen:torch.Generator|None=None, # Source of the attack's random numbers
@@ -534,7 +540,10 @@ def _plain(learn):
 _export = getattr(Learner.export, 'original', Learner.export)   # fastai's, also when loaded again
 
 @patch
-def export(self:Learner, fname='export.pkl', **kwargs):
+def export(self:Learner,
+    fname='export.pkl', # File to write, in `learn.path`
+    **kwargs            # For fastai's `export`: `pickle_module`, `pickle_protocol`
+):
     "Export `self` for inference, without items and optimizer; of a pair, the robust model alone"
     if not (pair_of(self.model) or any(map(_ours, [*self.cbs, *self.metrics]))):
         return _export(self, fname, **kwargs)
@@ -568,7 +577,11 @@ def step_lr(
 # %% ../nbs/67_optimizer.ipynb #239edf4d
 class StepSchedule(Callback):
     "Sets the learning rate of each epoch by `step_lr`"
-    def __init__(self, lr:float=0.1, first:float=0.2, drops:tuple=(0.75,0.9)): store_attr()
+    def __init__(self,
+        lr:float=0.1,           # Learning rate between the first epoch and the first drop
+        first:float=0.2,        # Factor on the first epoch
+        drops:tuple=(0.75,0.9), # Where the rate falls to a tenth, as parts of all epochs
+    ): store_attr()
 
     def before_fit(self):
         if any(isinstance(cb, ReduceLROnPlateau) for cb in self.learn.cbs):
@@ -606,7 +619,11 @@ schedules = dict(paper=_paper_rate, cosine=_cosine_rate, cyclic=_cyclic_rate,
 class Schedule(Callback):
     "Sets the learning rate of each step"
     run_valid = False
-    def __init__(self, rate:Callable, lr:float=0.1, warmup:int=0): store_attr()
+    def __init__(self,
+        rate:Callable,  # `rate(t, n_epoch, lr)`, one of `schedules`; t in epochs
+        lr:float=0.1,   # The full rate
+        warmup:int=0,   # Steps over which the rate rises to what the schedule says
+    ): store_attr()
 
     before_fit = StepSchedule.before_fit
 

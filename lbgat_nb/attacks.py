@@ -383,8 +383,8 @@ class NFGSM(PGD):
 
 # %% ../nbs/66_attack_variants.ipynb #fa4823ad
 class L2:
-    """The l2 norm, whose ball is round; call it with a change to get each image's length of the
-    change, as one vector of pixels"""
+    """The l2 norm, whose ball is round; call it with changes to get the length of each, as a vector
+    of pixels"""
     def __call__(self, d): return d.flatten(1).norm(dim=1)
     def ball(self, x_adv, x, eps):
         size = _each(self(x_adv-x), x)
@@ -403,7 +403,7 @@ l2 = L2()
 def MIFGSM(
     eps:float=0.031, # Radius of the ball, in pixel units
     steps:int=10,    # Number of steps of `eps/steps`
-    mu:float=1.,     # Weight of the steps before
+    mu:float=1.,     # Weight of the directions of earlier steps
     **kwargs
 ) -> PGD:
     """The momentum method of Dong et al. (2018), for black-box attacks: 10 steps across the ball

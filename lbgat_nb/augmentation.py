@@ -135,7 +135,7 @@ def trivial_augment(
     x:Tensor,  # A batch of bytes, (N, C, H, W), of 1 or 3 channels
     generator:torch.Generator, # Draws an operation and its strength for each image
 ) -> Tensor:   # A batch of the same shape
-    "Do one of `operations` to every image."
+    "Change every image by one of the `operations`, drawn with its strength for each."
     draw = dict(generator=generator, device=generator.device)
     kind = torch.randint(len(operations), (len(x),), **draw)
     strength = torch.randint(31, (len(x),), **draw)/30

@@ -1,4 +1,4 @@
-"""Batch norm that keeps less during an attack, and the order of channels in memory
+"""Two ways to make a network cheaper to attack without changing what it computes
 
 Docs: https://lbgat-nb.github.io/lbgat-nb/batch_norm.html.md"""
 
@@ -32,8 +32,8 @@ class _FrozenNorm(torch.autograd.Function):
         return grad if weight is None else grad*weight.view(shape), *[None]*5
 
 class BatchNorm(nn.BatchNorm2d):
-    """PyTorch's batch norm, which keeps nothing of a large input on a CPU where its weights are
-    frozen"""
+    """PyTorch's batch norm, except that with frozen weights in eval mode, on a CPU, it keeps
+    nothing of a large input"""
     def forward(self, x):
         if not self._lean(x): return super().forward(x)
         return _FrozenNorm.apply(x, self.running_mean, self.running_var, self.weight, self.bias,

@@ -1,4 +1,4 @@
-"""`lbgat_train` trains and evaluates in one go; `lbgat_eval` evaluates what there is
+"""`lbgat_train` trains and evaluates; `lbgat_eval` evaluates weights
 
 Docs: https://lbgat-nb.github.io/lbgat-nb/cli.html.md"""
 
@@ -13,15 +13,149 @@ from fastcore.script import call_parse, store_true
 
 
 # %% auto #0
-__all__ = ['Terminated', 'Deserted', 'friendly_errors', 'few_threads', 'lbgat_train', 'lbgat_eval', 'lbgat_reproduce', 'lbgat_report']
+__all__ = ['lbgat_train', 'lbgat_eval', 'Terminated', 'Deserted', 'friendly_errors', 'few_threads', 'lbgat_reproduce', 'lbgat_report']
+
+# %% ../nbs/77_cli.ipynb #31662789
+@call_parse
+def lbgat_train(
+    # digits (the default), cifar10, cifar100, tinyimagenet, or a folder with train/<class>/* and
+    # test/<class>/*, also one within $LBGAT_DATA
+    data:str=None,
+    # download a data set that is named and not found in $LBGAT_DATA or fastai's data folder
+    download:store_true=False,
+    # settings that go together, one of those that `--list-recipes` shows; what is given here goes
+    # before them
+    recipe:str=None,
+    method:str=None,    # one of those that `--list-methods` shows (default: lbgat+trades)
+    # weight of the regulariser (default: the method's; 0 for lbgat+trades, for which the paper has
+    # 0 and 6)
+    alpha:float=None,
+    beta:float=None,    # weight of the natural model's cross-entropy (default: 1)
+    robust:str=None,    # robust network, such as wrn_34_10 (default; wrn_10_1 for digits)
+    # natural network, such as resnet18_lbgat (default; resnet10_w8 for digits); a+b for an ensemble
+    natural:str=None,
+    # its weights, files separated by commas (default: fresh; for BGAT, trained first)
+    natural_weights:str=None,
+    # one network for both, with separate batch norm, in place of a natural network
+    shared:store_true=False,
+    # radius of the l∞ ball, pixels being in [0,1] (default: 0.031; 0.2 for digits)
+    eps:float=None,
+    steps:int=None,     # steps of the training attack (default: 10)
+    epochs:int=None,    # epochs (default: 100; 40 for digits)
+    bs:int=None,        # batch size (default: 128; 64 for digits)
+    lr:float=None,      # learning rate before its two drops (default: 0.1)
+    first:float=None,   # factor on the learning rate of the first epoch (default: 0.2)
+    # side to which the images of a folder are resized (default: they all have one size)
+    size:int=None,
+    # training images to use, always the same ones for the same number (default: all)
+    n_train:int=None,
+    # part of the training images held out to choose the best epoch by (default: 0.1; 0: train on
+    # all images, and choose by some of them)
+    valid_pct:float=None,
+    seed:int=None,      # of the split, the order of batches, the weights and all noise (default: 0)
+    precision:str=None, # fp32, bf16 or fp16 (default: fp32)
+    device:str=None,    # cpu, cuda, ... (default: a GPU if there is one)
+    sync_bn:store_true=False, # on several GPUs, let batch norm look at the whole batch
+    skip_nan:store_true=False, # leave out batches whose loss is not a finite number, and count them
+    seeds:int=None,     # train with so many seeds, from --seed on, each in a folder of its own
+    save_minutes:float=None, # minutes after which training saves within an epoch (default: 15)
+    # what to do to training images, such as crop+flip+cutout, of crop, cropshift, flip, cutout,
+    # trivial and cutmix, or none (default: what the data set has)
+    augment:str=None,
+    guide:float=None,   # weight of the guidance (default: the method's)
+    guide_per_class:store_true=False, # that weight for 100 classes, and in proportion for others
+    stop_guidance:store_true=False, # with --shared: guidance does not pull on the clean branch
+    smooth:float=None,  # part of the label that is spread over all classes (default: 0)
+    step:float=None,    # size of a step of the training attack (default: 0.007/0.031 of eps)
+    # one step of N-FGSM in place of the training attack, with a guard against its collapse
+    fast:store_true=False,
+    grow:float=None,    # part of the training over which eps grows from 0 (default: it does not)
+    wd:float=None,      # weight decay (default: 2e-4)
+    schedule:str=None,  # of the learning rate: paper (default), cosine, cyclic or piecewise
+    warmup:int=None,    # steps over which the learning rate rises at the beginning (default: 0)
+    awp:float=None,     # weight perturbation of this length, such as 0.005 (default: none)
+    awp_from:int=None,  # first epoch with weight perturbation, from 0 (default: 10)
+    average:float=None, # keep averaged weights, too, with this decay, such as 0.995 (default: none)
+    average_start:float=None, # when the average begins, as a part of all epochs (default: 0)
+    average_every:str=None, # does it follow each step (default), or each epoch?
+    track:str=None,     # report to tensorboard, wandb or trackio as well
+    # make a trained network robust: the file of its weights, a copy of which guides. The defaults
+    # are then --method bgat, --epochs 5 and --lr 0.01
+    from_weights:str=None,
+    weights_part:str=None, # which weights of several in these files, such as ema
+    run:str=None,       # folder of the run (default: runs/<data>-<number>)
+    resume:store_true=False,      # go on with the run in the folder given by --run
+    dry_run:store_true=False,     # measure a few batches, say how long it will take, and stop
+    no_eval:store_true=False,     # train only
+    no_baseline:store_true=False, # leave out the undefended network that is trained for comparison
+    attacks:str='clean,pgd20,cw20,autoattack', # what to evaluate, as for lbgat_eval
+    # test images for AutoAttack (default: 1000, or all if there are fewer; 0: no AutoAttack)
+    n_autoattack:int=None,
+    quiet:store_true=False,       # no progress bars, no estimate and no line an epoch
+    list_methods:store_true=False, # print the table of methods and do nothing else
+    list_recipes:store_true=False, # print the table of recipes and do nothing else
+):
+    """Train a robust classifier by LBGAT and evaluate it: clean, PGD-20, CW-20, AutoAttack, beside
+    an undefended network"""
+    options = dict(locals())
+    with friendly_errors('Nothing was done yet: the same command starts it'):
+        if list_methods: return _print_methods()
+        if list_recipes: return _print_recipes()
+        from lbgat_nb.core import InputError
+        from lbgat_nb.runs import Run, Settings
+        given = {k:v for k,v in options.items() if k in Settings.__dataclass_fields__
+                 and v is not None and v is not False}
+        evaluation = dict(attacks=attacks, n_autoattack=n_autoattack, baseline=not no_baseline)
+        if no_eval: evaluation = None
+        if resume and run is None:
+            raise InputError("--resume needs the folder of the run: add --run FOLDER")
+        with _together(device), _run_folder(run, data) as folder:
+            asked,resume = _asked_run(folder, recipe, given, seeds, resume, progress=not quiet,
+                                      download=download, track=track)
+            how = dict(estimate=dry_run or not quiet, stop=dry_run)
+            if isinstance(asked, Run): _train(asked, resume, evaluation, **how)
+            else: _train_seeds(asked, resume, evaluation, **how)
+
+
+# %% ../nbs/77_cli.ipynb #c3238040
+@call_parse
+def lbgat_eval(
+    # a run's folder, a weights file (.safetensors), or a name: digits, hub:owner/name
+    target:str,
+    # which weights of a run: best or last, or of averaged ones best_average or last_average
+    weights:str='best',
+    # a data set or folder, as for lbgat_train (default: what the weights were trained on)
+    data:str=None,
+    # download a data set that is named and not found in $LBGAT_DATA or fastai's data folder
+    download:store_true=False,
+    # radius of the l∞ ball, pixels being in [0,1] (default: that of the training, or if the file
+    # doesn't say, of its data)
+    eps:float=None,
+    # what to evaluate, of clean, fgsm, pgd20, cw20, autoattack, autoattack-plus, autoattack-rand,
+    # apgd-ce, apgd-dlr, apgd-t, fab, fab-t, square
+    attacks:str='clean,pgd20,cw20,autoattack',
+    n:int=None,         # test images (default: all)
+    # test images for AutoAttack (default: 1000, or all if there are fewer; 0: no AutoAttack)
+    n_autoattack:int=None,
+    seed:int=0,         # of the choice of images and all noise
+    device:str=None,    # cpu, cuda, ... (default: a GPU if there is one)
+    quiet:store_true=False, # no progress bars
+):
+    """Evaluate the weights of a run, or a weights file, on the test images; a run keeps the records
+    in its results.json, and what is there is read"""
+    with friendly_errors('The same command starts it again, that of a run where it was'):
+        with _together(device):
+            _eval(Path(target), weights, data, download, eps, attacks, n, n_autoattack, seed,
+                  device, not quiet)
+
 
 # %% ../nbs/77_cli.ipynb #b5e5e8d1
 class Terminated(KeyboardInterrupt):
-    "SIGTERM, which stops a command like Ctrl-C"
+    "Raised at SIGTERM, which then stops a command like Ctrl-C"
     what,code = 'terminated',143
 
 class Deserted(KeyboardInterrupt):
-    "The end of another process, which stops a command like Ctrl-C"
+    "Raised at the end of another process, which then stops a command like Ctrl-C"
     what,code = 'another process has ended, and this one cannot go on alone',1
 
 @contextmanager
@@ -37,10 +171,10 @@ def _terminated():
 
 @contextmanager
 def friendly_errors(
-    how_to_go_on:str='', # What to say after an interrupt that says nothing itself
+    how_to_go_on:str='', # How to go on, for the message after an interrupt without its own
 ):
-    """Turns `InputError` into one line and exit code 2, Ctrl-C and SIGTERM into one line and 130
-    or 143"""
+    """Turns `InputError` into one line and exit code 2, Ctrl-C and SIGTERM into one line and exit
+    code 130 or 143"""
     try:
         with _terminated(): yield
     except ValueError as e:
@@ -155,9 +289,11 @@ def _asked_run(folder, recipe, given, seeds, resume, **kwargs):
     run.check_settings()
     return run, True
 
-def few_threads(dls):
-    """One thread where images are tiny: more would mostly wait for each other, and results would
-    depend on their number"""
+def few_threads(
+    dls, # The data
+):
+    """Use one thread where images are tiny: more would mostly wait for each other, and results
+    would depend on their number"""
     import torch
     if dls.device.type=='cpu' and dls.train_ds.x.shape[-1]<16: torch.set_num_threads(1)
 
@@ -265,108 +401,6 @@ def _train_seeds(seeds, resume, evaluation, estimate, stop):
     if evaluation: print(f'\nover {seeds.n} seeds\n{seeds_table(results)}')
 
 
-# %% ../nbs/77_cli.ipynb #31662789
-@call_parse
-def lbgat_train(
-    # digits (the default), cifar10, cifar100, tinyimagenet, or a folder with train/<class>/* and
-    # test/<class>/*, also one within $LBGAT_DATA
-    data:str=None,
-    # download a data set that is named and not found in $LBGAT_DATA or fastai's data folder
-    download:store_true=False,
-    # settings that go together, one of those that `--list-recipes` shows; what is given here goes
-    # before them
-    recipe:str=None,
-    method:str=None,    # one of those that `--list-methods` shows (default: lbgat+trades)
-    # weight of the regulariser (default: the method's; 0 for lbgat+trades, for which the paper has
-    # 0 and 6)
-    alpha:float=None,
-    beta:float=None,    # weight of the natural model's cross-entropy (default: 1)
-    robust:str=None,    # robust network, such as wrn_34_10 (default; wrn_10_1 for digits)
-    # natural network, such as resnet18_lbgat (default; resnet10_w8 for digits); a+b for an ensemble
-    natural:str=None,
-    # its weights, files separated by commas (default: fresh; for BGAT, trained first)
-    natural_weights:str=None,
-    # one network for both, with separate batch norm, in place of a natural network
-    shared:store_true=False,
-    # radius of the l∞ ball, pixels being in [0,1] (default: 0.031; 0.2 for digits)
-    eps:float=None,
-    steps:int=None,     # steps of the training attack (default: 10)
-    epochs:int=None,    # epochs (default: 100; 40 for digits)
-    bs:int=None,        # batch size (default: 128; 64 for digits)
-    lr:float=None,      # learning rate before its two drops (default: 0.1)
-    first:float=None,   # factor on the learning rate of the first epoch (default: 0.2)
-    # side to which the images of a folder are resized (default: they all have one size)
-    size:int=None,
-    # training images to use, always the same ones for the same number (default: all)
-    n_train:int=None,
-    # part of the training images held out to choose the best epoch by (default: 0.1; 0: train on
-    # all images, and choose by some of them)
-    valid_pct:float=None,
-    seed:int=None,      # of the split, the order of batches, the weights and all noise (default: 0)
-    precision:str=None, # fp32, bf16 or fp16 (default: fp32)
-    device:str=None,    # cpu, cuda, ... (default: a GPU if there is one)
-    sync_bn:store_true=False, # on several GPUs, let batch norm look at the whole batch
-    skip_nan:store_true=False, # leave out batches whose loss is not a finite number, and count them
-    seeds:int=None,     # train with so many seeds, from --seed on, each in a folder of its own
-    save_minutes:float=None, # minutes after which training saves within an epoch (default: 15)
-    # what to do to training images, such as crop+flip+cutout, of crop, cropshift, flip, cutout,
-    # trivial and cutmix, or none (default: what the data set has)
-    augment:str=None,
-    guide:float=None,   # weight of the guidance (default: the method's)
-    guide_per_class:store_true=False, # that weight for 100 classes, and in proportion for others
-    stop_guidance:store_true=False, # with --shared: guidance does not pull on the clean branch
-    smooth:float=None,  # part of the label that is spread over all classes (default: 0)
-    step:float=None,    # size of a step of the training attack (default: 0.007/0.031 of eps)
-    # one step of N-FGSM in place of the training attack, with a guard against its collapse
-    fast:store_true=False,
-    grow:float=None,    # part of the training over which eps grows from 0 (default: it does not)
-    wd:float=None,      # weight decay (default: 2e-4)
-    schedule:str=None,  # of the learning rate: paper (default), cosine, cyclic or piecewise
-    warmup:int=None,    # steps over which the learning rate rises at the beginning (default: 0)
-    awp:float=None,     # weight perturbation of this length, such as 0.005 (default: none)
-    awp_from:int=None,  # first epoch with weight perturbation, from 0 (default: 10)
-    average:float=None, # keep averaged weights, too, with this decay, such as 0.995 (default: none)
-    average_start:float=None, # when the average begins, as a part of all epochs (default: 0)
-    average_every:str=None, # does it follow each step (default), or each epoch?
-    track:str=None,     # report to tensorboard, wandb or trackio as well
-    # make a trained network robust: the file of its weights, a copy of which guides. The defaults
-    # are then --method bgat, --epochs 5 and --lr 0.01
-    from_weights:str=None,
-    weights_part:str=None, # which weights of several in these files, such as ema
-    run:str=None,       # folder of the run (default: runs/<data>-<number>)
-    resume:store_true=False,      # go on with the run in the folder given by --run
-    dry_run:store_true=False,     # measure a few batches, say how long it will take, and stop
-    no_eval:store_true=False,     # train only
-    no_baseline:store_true=False, # leave out the undefended network that is trained for comparison
-    attacks:str='clean,pgd20,cw20,autoattack', # what to evaluate, as for lbgat_eval
-    # test images for AutoAttack (default: 1000, or all if there are fewer; 0: no AutoAttack)
-    n_autoattack:int=None,
-    quiet:store_true=False,       # no progress bars, no estimate and no line an epoch
-    list_methods:store_true=False, # print the table of methods and do nothing else
-    list_recipes:store_true=False, # print the table of recipes and do nothing else
-):
-    """Train a robust classifier by LBGAT and evaluate it: clean, PGD-20, CW-20, AutoAttack, beside
-    an undefended network"""
-    options = dict(locals())
-    with friendly_errors('Nothing was done yet: the same command starts it'):
-        if list_methods: return _print_methods()
-        if list_recipes: return _print_recipes()
-        from lbgat_nb.core import InputError
-        from lbgat_nb.runs import Run, Settings
-        given = {k:v for k,v in options.items() if k in Settings.__dataclass_fields__
-                 and v is not None and v is not False}
-        evaluation = dict(attacks=attacks, n_autoattack=n_autoattack, baseline=not no_baseline)
-        if no_eval: evaluation = None
-        if resume and run is None:
-            raise InputError("--resume needs the folder of the run: add --run FOLDER")
-        with _together(device), _run_folder(run, data) as folder:
-            asked,resume = _asked_run(folder, recipe, given, seeds, resume, progress=not quiet,
-                                      download=download, track=track)
-            how = dict(estimate=dry_run or not quiet, stop=dry_run)
-            if isinstance(asked, Run): _train(asked, resume, evaluation, **how)
-            else: _train_seeds(asked, resume, evaluation, **how)
-
-
 # %% ../nbs/77_cli.ipynb #ac5643fa
 def _header(target, weights):
     "The weights file that is meant, and its header"
@@ -470,38 +504,6 @@ def _eval(target, weights, data, download, eps, attacks, n, n_autoattack, seed, 
     print(f'\n{_say_checks(checks)}')
 
 
-# %% ../nbs/77_cli.ipynb #c3238040
-@call_parse
-def lbgat_eval(
-    # a run's folder, a weights file (.safetensors), or a name: digits, hub:owner/name
-    target:str,
-    # which weights of a run: best or last, or of averaged ones best_average or last_average
-    weights:str='best',
-    # a data set or folder, as for lbgat_train (default: what the weights were trained on)
-    data:str=None,
-    # download a data set that is named and not found in $LBGAT_DATA or fastai's data folder
-    download:store_true=False,
-    # radius of the l∞ ball, pixels being in [0,1] (default: that of the training, or if the file
-    # doesn't say, of its data)
-    eps:float=None,
-    # what to evaluate, of clean, fgsm, pgd20, cw20, autoattack, autoattack-plus, autoattack-rand,
-    # apgd-ce, apgd-dlr, apgd-t, fab, fab-t, square
-    attacks:str='clean,pgd20,cw20,autoattack',
-    n:int=None,         # test images (default: all)
-    # test images for AutoAttack (default: 1000, or all if there are fewer; 0: no AutoAttack)
-    n_autoattack:int=None,
-    seed:int=0,         # of the choice of images and all noise
-    device:str=None,    # cpu, cuda, ... (default: a GPU if there is one)
-    quiet:store_true=False, # no progress bars
-):
-    """Evaluate the weights of a run, or a weights file, on the test images; a run keeps the records
-    in its results.json, and what is there is read"""
-    with friendly_errors('The same command starts it again, that of a run where it was'):
-        with _together(device):
-            _eval(Path(target), weights, data, download, eps, attacks, n, n_autoattack, seed,
-                  device, not quiet)
-
-
 # %% ../nbs/78_reproduce.ipynb #d0c9d54c
 def _check_scale(scale):
     from lbgat_nb.core import InputError
@@ -525,10 +527,18 @@ def _run(which, scale, root, progress, download):
               flush=True)
         run_row(row, scale, root, progress)
 
-def _study(table, run, root, progress):
-    from lbgat_nb.study import run_study, study_table, study_trainings
-    for part,training,seed in study_trainings(run) if run else ():
+def _study(table, run, root, progress, download):
+    import torch
+    from lbgat_nb.runs import Run
+    from lbgat_nb.study import (run_study, study_folder, study_settings, study_table,
+                                study_trainings)
+    todo,threads = study_trainings(run) if run else [],torch.get_num_threads()
+    data = {o[0]: Run(study_settings(*o, root), study_folder(*o, root), download=download).dls
+            for o in {o[0]: o for o in todo}.values()}   # are they there?
+    for part,training,seed in todo:
         print(f'{part}/{training}, seed {seed}', flush=True)
+        torch.set_num_threads(threads)
+        few_threads(data[part])
         run_study(part, training, seed, root, progress)
     for part in dict.fromkeys(o[0] for o in study_trainings(table or run)):
         print(f'\n{part}\n\n{study_table(part, root)}')
@@ -560,7 +570,7 @@ def lbgat_reproduce(
             raise InputError("Say what to do: --table 4 lists its rows, --run 4.7 runs one, --run "
                              "4 all of them")
         root = root or ('runs/study' if study else 'runs/paper')
-        if study: return _study(table, run, root, not quiet)
+        if study: return _study(table, run, root, not quiet, download)
         if run: _run(run, scale, root, not quiet, download)
         print(f'\nscale {scale}: {scales[scale].about}\n\n{paper_table(table or run, scale, root)}')
 

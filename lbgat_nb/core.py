@@ -1,4 +1,4 @@
-"""One error for everything a user can get wrong, random numbers by key, files that are whole or not there, and guards around a model
+"""Checks of what a user passes in, random numbers by key, files that are written at once, and blocks that leave a model as it was
 
 Docs: https://lbgat-nb.github.io/lbgat-nb/core.html.md"""
 
@@ -33,9 +33,9 @@ class InputError(ValueError):
 
 # %% ../nbs/60_core.ipynb #bcd1241b
 def check_installed(
-    what:str,            # What takes the packages, to begin the message with
-    names:Sequence[str], # Of the packages
-    extra:str,           # Of this library, which brings them
+    what:str,            # What needs the packages; the message begins with it
+    names:Sequence[str], # Names of the packages
+    extra:str,           # The extra of this library that installs them
 ):
     "Raise `InputError` unless the packages are there; returns nothing."
     missing = [o for o in names if not (sys.modules.get(o) or find_spec(o))]
@@ -94,7 +94,7 @@ def check_eps(
                          f'such as 0.031 or 8/255, not {eps}')
 
 def check_seed(
-    seed:int, # Decides what is random
+    seed:int, # Seed of random numbers
 ):
     "Raise `InputError` unless `seed` is a whole number from 0 to 2⁶³-1; returns nothing."
     try: fits = 0<=operator.index(seed)<2**63
@@ -104,8 +104,10 @@ def check_seed(
 
 
 # %% ../nbs/60_core.ipynb #2f2136d1
-def digest(parts:Iterable) -> str:
-    "Hash of `parts` (bytes, or anything with a stable `str`): 64 hex digits, the same everywhere."
+def digest(
+    parts:Iterable, # Bytes, arrays, or anything with a stable `str`
+) -> str:           # SHA-256, 64 hex digits
+    "Hash of `parts`, the same on every machine."
     h = hashlib.sha256()
     for o in parts:
         if not isinstance(o, (bytes, np.ndarray)):
@@ -118,13 +120,13 @@ def digest(parts:Iterable) -> str:
 def generator(
     *key, # What the random numbers are for, e.g. `seed, 'augment', epoch, batch, rank`
     device='cpu', # Where the numbers are drawn
-) -> torch.Generator:
+) -> torch.Generator: # A new one
     "A generator on `device`, seeded by a hash of `key`: the same numbers in every process."
     return torch.Generator(device).manual_seed(int(digest(key)[:16], 16))
 
 # %% ../nbs/60_core.ipynb #a4874018
 def tensors_hash(
-    tensors:dict, # Tensors by name
+    tensors:dict, # Tensors by name, such as a `state_dict`
 ) -> str:         # SHA-256, 64 hex digits
     """Hash of `tensors`, each with its name, type and shape, wherever and in whatever order they
     are stored"""
@@ -166,7 +168,7 @@ def _is_full(folder, e):
 
 @contextmanager
 def beside(
-    path:str|Path, # A file or folder that is to be
+    path:str|Path, # A file or folder that will be written
 ):
     """A new folder next to `path` within the block; it vanishes at the end with all that it holds.
     Raises `InputError` where the disk is full."""
@@ -221,7 +223,7 @@ def locked(
     file:str|Path,  # What the lock is for; its folder is made if there is none
     wait:bool=True, # Wait for another process to leave? Else raise `InputError` at once
 ):
-    "No other process is in such a block for the same file."
+    "A block that only one process or thread at a time can be in, for the same file."
     file = Path(file)
     file.parent.mkdir(parents=True, exist_ok=True)
     lock = file.with_name(f'.{file.name}.lock')
@@ -239,9 +241,9 @@ def locked(
 # %% ../nbs/60_core.ipynb #b8af1448
 @contextmanager
 def put_off(
-    *signals, # Such as `signal.SIGTERM`
-):            # A list in which the signal is noted
-    "A signal that comes within the block is noted, and delivered at its end; the next one at once"
+    *signals, # Signals to put off, such as `signal.SIGTERM`
+):            # A list that the signal is added to when it comes
+    "A signal that comes within the block is delivered at its end; a second one at once."
     came,before = [],{}
     def note(number, frame):
         came.append(number)
@@ -260,11 +262,11 @@ def put_off(
 
 # %% ../nbs/60_core.ipynb #fe924c83
 def network_of(
-    # A network, a fastai `Learner` or a pair; bare, or in `DataParallel`, `DistributedDataParallel`
-    # or `torch.compile`
+    # A network, a fastai `Learner` or a pair; also within `DataParallel`,
+    # `DistributedDataParallel` or `torch.compile`
     model,
-) -> nn.Module: # The network itself
-    "The network that answers for `model`. Raises `InputError` for anything that holds none."
+) -> nn.Module: # The network itself; of a pair the robust one
+    "The network in `model`. Raises `InputError` if there is none."
     # a Learner is no module
     network = model if isinstance(model, nn.Module) else getattr(model, 'model', None)
     if not isinstance(network, nn.Module):
@@ -300,8 +302,8 @@ def eval_mode(
 def frozen(
     model:nn.Module, # Any module
 ):
-    """`model` with weights that take no gradient within the block; all is as before at the end,
-    whatever happens. Other threads wait."""
+    """`model` with weights that take no gradient within the block; each gets its own flag back at
+    the end, whatever happens. Other threads wait."""
     with _turn(model):
         learning = [p for p in model.parameters() if p.requires_grad]
         for p in learning: p.requires_grad_(False)
@@ -312,11 +314,11 @@ def frozen(
 # %% ../nbs/60_core.ipynb #fd58ca55
 @contextmanager
 def random_state(
-    # What the numbers within the block follow; None: they go on from where they are
+    # Seeds the numbers within the block; None: they go on from where they are
     gen:torch.Generator|None=None,
-    devices:Iterable=(), # CUDA devices whose numbers count, too
+    devices:Iterable=(), # CUDA devices whose numbers are put back, too
 ):
-    "Global random numbers of PyTorch, NumPy and Python: after the block as before it"
+    "Puts the global random numbers of PyTorch, NumPy and Python back at the end of the block."
     of_numpy, of_python = np.random.get_state(), random.getstate()
     with torch.random.fork_rng(devices=list(devices)):
         try:
@@ -333,9 +335,9 @@ def random_state(
 def undisturbed(
     model:nn.Module, # Any module
 ):
-    """Surrounds a call of foreign code.
-    Modes, flags, gradients and buffers of `model` and the global random numbers come back; within,
-    gradients are enabled and empty, and autocast is off."""
+    """A block in which to call foreign code.
+    Modes, flags, gradients and buffers of `model` and the global random numbers are put back at the
+    end; within, gradients are enabled and empty, and autocast is off."""
     with _turn(model), ExitStack() as inside:
         modes = [(m, m.training) for m in model.modules()]
         flags = [(p, p.requires_grad, p.grad) for p in model.parameters()]
@@ -359,9 +361,9 @@ def undisturbed(
 
 # %% ../nbs/60_core.ipynb #8aea3483
 def check_logits(
-    logits, # What a model returned
-    n:int, # Number of images it was asked about
-    finite:bool=True, # Refuse NaN and infinity, too? (makes a GPU wait)
+    logits, # What the model returned
+    n:int, # Number of images that it was given
+    finite:bool=True, # Refuse NaN and infinity, too? The CPU then waits for the GPU
 ):
     """Raise `InputError` unless `logits` are a float tensor (`n`, classes) of at least two classes;
     returns nothing."""
@@ -379,11 +381,15 @@ def check_logits(
                          "its weights, and that it takes images in [0,1]")
 
 # %% ../nbs/60_core.ipynb #456334d7
-def plain(t:torch.Tensor) -> torch.Tensor:
-    "`t` as a plain tensor, without fastai's subclass"
+def plain(
+    t:Tensor, # Any tensor, such as a `TensorImage`
+) -> Tensor:  # The same values, without a copy
+    "`t` as a plain tensor, without fastai's subclass."
     return t.as_subclass(torch.Tensor)
 
 # %% ../nbs/60_core.ipynb #1ac1ad32
-def as_float32(logits):
-    "Half-precision logits in float32: a softmax needs the digits"
+def as_float32(
+    logits:Tensor, # In any precision
+) -> Tensor:       # In float32, or in float64 if they were
+    "Half-precision logits in float32, which a softmax needs."
     return logits if logits.dtype==torch.float64 else logits.float()

@@ -82,7 +82,7 @@ def with_vocab(self:ImageTensors,
 class TensorDL(TfmdDL):
     "A fastai `DataLoader` that cuts whole batches `(x, y)`: x float in [0,1], y int64."
     def __init__(self,
-        dataset:ImageTensors, # What to cut
+        dataset:ImageTensors, # Where batches are cut from
         bs:int=64,         # Images in a batch
         shuffle:bool=False,# Draw a new order every epoch
         augment:Sequence[Callable]=(), # Functions `(x, generator) -> x` of a batch, applied in turn
@@ -166,9 +166,9 @@ class TensorDL(TfmdDL):
 @patch
 def split(self:ImageTensors,
     valid_pct:float=0.1, # Share of the images to hold out, between 0 and 1
-    seed:int=0,          # Decides which
+    seed:int=0,          # Decides which images these are
 ) -> tuple[ImageTensors, ImageTensors]: # What remains, and what is held out
-    "Hold out a random `valid_pct` of the images, at least one, but of no class the last."
+    "Hold out a random part of the images, at least one; each class keeps an image if possible."
     if not 0<valid_pct<1 or len(self)<2:
         raise InputError(f'cannot hold out {valid_pct} of {len(self)} images: '
                          'choose a share between 0 and 1')
@@ -188,8 +188,8 @@ def _last_of_class_last(order, y):
 # %% ../nbs/61_data.ipynb #65722f95
 @patch
 def part(self:ImageTensors,
-    n:int, # How many images
-) -> ImageTensors: # In their order
+    n:int, # Number of images
+) -> ImageTensors: # These images, in the order that they had
     "A random part of the images, always the same one. `InputError` if there aren't as many."
     if not 1<=n<=len(self):
         raise InputError(f'there are {len(self)} images, and {n} were asked for: '
@@ -370,7 +370,7 @@ def test_dl(self:TensorDataLoaders,
     test_items, # Images (files, PIL images, arrays), pairs (image, label), or an `ImageTensors`
     rm_type_tfms=None, # Not used (fastai passes it)
     with_labels:bool=False, # Keep the labels? By name, or in a pair by index
-    **kwargs # For `TensorDL`, e.g. `bs`
+    **kwargs # For `TensorDL`: `bs`, `shuffle`, `augment` and the like
 ) -> TensorDL: # A loader like `dls.valid`: not shuffled, not augmented
     "A loader over other images. Files are fitted to the data set's size, arrays have to have it."
     like = self.valid_ds
@@ -399,7 +399,7 @@ def pad_crop(
 # %% ../nbs/61_data.ipynb #ba60f65e
 def hflip(
     x:Tensor, # A batch, (N, C, H, W)
-    generator:torch.Generator, # Draws which images
+    generator:torch.Generator, # Draws which images to mirror
 ) -> Tensor:  # A batch of the same shape
     "Mirror every image left to right with probability ½."
     flip = torch.rand(len(x), generator=generator, device=generator.device).to(x.device) < 0.5
@@ -417,7 +417,7 @@ def _place(path):
 def _unlistable(e): raise InputError(f'cannot read {e.filename}: {e.strerror}') from e
 
 def image_files(
-    folder:str|Path, # A folder
+    folder:str|Path, # Where to look
 ) -> L: # Their paths, sorted
     "The image files in `folder`, at any depth. `InputError` for links in a circle, pipes, devices."
     found,seen = [],{_place(o) for o in Path(folder).absolute().parents}

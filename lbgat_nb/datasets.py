@@ -27,7 +27,7 @@ __all__ = ['cifar10_names', 'cifar100_names', 'published', 'named_dls', 'Publish
 # %% ../nbs/63_datasets.ipynb #1153722e
 @dataclass(frozen=True)
 class Published:
-    "A data set as it was published, and the names that copies of it have on disk"
+    "A data set as it was published, and the names that copies of it have on disk."
     url:str       # Address of the official archive
     md5:str       # Its published checksum
     n_classes:int # Number of classes
@@ -154,9 +154,9 @@ def _read_tree(folder:Path, cache_dir:str|Path|None) -> dict[str, ImageTensors]:
 def _folders(path:Path) -> list[Path]: return [o for o in path.glob('*') if o.is_dir()]
 
 def recognise(
-    folder:str|Path, # A folder
-) -> str|None:       # A key of `published`
-    "The data set that `folder` is a copy of, if more shows it than `train/<class>/`."
+    folder:str|Path, # The folder to look at
+) -> str|None:       # A key of `published`; None if it is none of them
+    "Which published data set `folder` is a copy of; folders `train/<class>/` alone are none."
     folder = Path(folder)
     if (folder/'batches.meta').is_file(): return 'cifar10'
     if (folder/'meta').is_file() and (folder/'train').is_file(): return 'cifar100'
@@ -346,7 +346,7 @@ named_dls = dict(digits=digits_dls, cifar10=cifar10_dls, cifar100=cifar100_dls,
                  tinyimagenet=tinyimagenet_dls)
 
 def data_folder(
-    data:str|Path, # A folder
+    data:str|Path, # Path or name of the folder
     path:str|Path|None=None, # Where else to look for it, see `data_home`
 ) -> Path|None:    # None if there is none
     "The folder `data`, or the one of that name where data sets are looked for"
@@ -360,7 +360,7 @@ def get_dls(
     size:int|None=None,      # Side to which Tiny ImageNet or images of a folder are resized
     download:bool=False,     # Download a named data set where it isn't found?
     augment:str|None=None,   # Names for `named_augment`, such as crop+flip; None: the data's own
-    **kwargs                 # For the data set's own function: `bs`, `n_train`, `seed`, `device`, …
+    **kwargs                 # `bs`, `n_train`, `valid_pct`, `seed`, `device` and `cache_dir`
 ) -> TensorDataLoaders:
     "Loaders for a data set by name or by folder. `InputError` where there is no whole one."
     if isinstance(augment, str): augment = named_augment(augment)

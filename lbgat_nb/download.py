@@ -63,9 +63,9 @@ def _download(url, file, part, md5, progress):
 # %% ../nbs/62_download.ipynb #986a89bd
 def fetch(
     url:str,       # What to download
-    file:str|Path, # Where to
+    file:str|Path, # Where to keep it
     md5:str,       # Checksum of the whole file, 32 hex digits
-    progress:bool=True, # Say so, and show a progress bar in a terminal or notebook?
+    progress:bool=True, # Print what is downloaded, and show a progress bar?
 ) -> Path:         # `file`
     "Download `url` unless `file` is there; go on where it was cut off. `InputError` if that fails."
     file,part = Path(file),Path(f'{file}.part')

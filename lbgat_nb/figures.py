@@ -1,4 +1,4 @@
-"""Every picture of the library, one function each: it takes numbers or networks and returns a `Figure`
+"""A function for each figure of the paper, and for training curves, examples and confusion matrices
 
 Docs: https://lbgat-nb.github.io/lbgat-nb/figures.html.md"""
 
@@ -46,7 +46,7 @@ def _lines(ax, log, columns, colors, **labels):
 
 def read_log(
     file:str|Path, # A run's `log.csv`
-) -> pd.DataFrame: # A row an epoch
+) -> pd.DataFrame: # A row for each epoch
     "The log of a run. Raises `InputError` if there is none, or a damaged one."
     if not Path(file).is_file():
         raise InputError(f"{file} does not exist: give the path of a run's log.csv")
@@ -63,7 +63,7 @@ def read_log(
 
 def plot_curves(
     log:pd.DataFrame|str|Path, # The log of a run: a table or the path of its `log.csv`
-    title:str='',              # What the run was
+    title:str='',              # Title of the figure
 ) -> Figure:                   # Losses above, accuracies below
     """The training curves of a run; dotted lines where the learning rate drops, a ring around the
     best robust accuracy"""
@@ -131,7 +131,7 @@ def plot_tradeoff(
     reference:pd.DataFrame|None=None,  # Points to compare with, the same columns; drawn hollow
     names:tuple[str,str]=('here','paper'), # What the two tables are, where there are two
     attack:str='PGD-20',               # What `robust` was measured with
-    title:str='',                      # Data, network and scale
+    title:str='',                      # Title, such as data and network
 ) -> Figure:
     """Clean accuracy against robust accuracy, every method a labelled point (figure 1).
     Raises `InputError` if a table isn't in percent."""
@@ -222,9 +222,9 @@ def plot_logits(
     attack:Callable,                  # `attack(model, x, y) -> x_adv`, such as `pgd20()`
     # Which classes; a number for so many at random, as in the paper; all if None
     classes:int|Sequence[int]|None=None,
-    perplexity:float=30.,             # Of t-SNE: about how many neighbours a point has
+    perplexity:float=30.,             # Of t-SNE: about the number of neighbours of a point
     seed:int=0,                       # Decides the classes, the attack's noise and the maps
-    title:str='',                     # Data, network and scale
+    title:str='',                     # Title, such as data and network
 ) -> Figure:
     """t-SNE of the logits of clean and attacked images for each network (figures 3 and 4).
     Raises `InputError` for fewer points than `perplexity`."""
@@ -247,7 +247,7 @@ def plot_black_box(
     # Columns `method`, `source` (`natural`, or the name of a robust source), `white_box` and
     # `black_box` in percent
     table:pd.DataFrame,
-    title:str='',       # Data, network and scale
+    title:str='',       # Title, such as data and network
 ) -> Figure:
     """White-box and black-box accuracy of each method; robust sources left of the line, natural
     ones right (figure 5)"""
@@ -294,9 +294,9 @@ def plot_examples(
     y:torch.Tensor,    # Labels, int64, N
     attack:Callable,   # `attack(model, x, y) -> x_adv`
     vocab:Sequence[str]|None=None, # Names of the classes; their indices if None
-    seed:int=0,        # Of the attack's noise
-    title:str='',      # Data, network and scale
-) -> Figure:           # A column an image
+    seed:int=0,        # Seed of the attack's noise
+    title:str='',      # Title, such as data and network
+) -> Figure:           # A column for each image
     """Each image, the change magnified, and the adversarial example, with the predicted class and
     its probability; wrong ones are bold"""
     if len(x)>8 or x.shape[1] not in (1,3):
@@ -319,12 +319,12 @@ def plot_examples(
 
 # %% ../nbs/73_figures.ipynb #479d6b4d
 def plot_eps(
-    # A row a point: columns `model`, `eps` in pixel units, `accuracy` in percent; optional: its
+    # A row for each point: columns `model`, `eps` in pixel units, `accuracy` in percent; optional: its
     # interval, `lo` and `hi`
     table:pd.DataFrame,
     eps_train:float|None=None,  # The ε of training, marked by a line; none if None
     attack:str='PGD-20',        # What the accuracy was measured with
-    title:str='',               # Data, network and scale
+    title:str='',               # Title, such as data and network
 ) -> Figure:
     "Robust accuracy against ε for each model, with its interval as a band"
     _check_percent(table, 'accuracy', text=['model','eps'])
@@ -354,8 +354,8 @@ def plot_confusion(
     y:torch.Tensor,      # Labels, int64, N
     attack:Callable,     # `attack(model, x, y) -> x_adv`
     vocab:Sequence[str]|None=None, # Names of the classes; their indices if None
-    seed:int=0,          # Of the attack's noise
-    title:str='',        # Data, network and scale
+    seed:int=0,          # Seed of the attack's noise
+    title:str='',        # Title, such as data and network
 ) -> Figure:
     "Confusion matrices on clean images and under attack; rows are true classes and sum to 100 %"
     _,*logits = _attacked(model, x, y, attack, seed)

@@ -159,9 +159,11 @@ def resnet18_lbgat(n_out:int, c_in:int=3, width:int=64):
     return ResNet(18, n_out, c_in, width, lbgat=True)
 
 # %% ../nbs/64b_batch_norm.ipynb #7279512d
-def prefers_channels_last(*nets, half=False):
-    """Are all `nets` this library's, for colour images and not too narrow, on a device where the
-    order of channels pays?"""
+def prefers_channels_last(
+    *nets,           # Networks that train together
+    half:bool=False, # Do they train in half precision?
+) -> bool:
+    "Should `nets` have the memory order `channels_last` while they train?"
     ours = all(isinstance(o, (WideResNet, ResNet)) and o.c_in>1 for o in nets)
     narrow = any(m.in_channels<16 and m.kernel_size==(1,1) for o in nets for m in o.modules()
                  if isinstance(m, nn.Conv2d))

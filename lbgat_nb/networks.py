@@ -1,4 +1,4 @@
-"""Networks of other libraries as robust or natural model, layers around a network, and names from which each can be built again
+"""Networks of other libraries, wrappers and ensembles, each built from its name
 
 Docs: https://lbgat-nb.github.io/lbgat-nb/networks.html.md"""
 
@@ -89,7 +89,7 @@ class Resized(_Behind):
     "`model` behind a layer that brings square images to the size it needs"
     def __init__(self,
         model:nn.Module, # Network that needs images of another size
-        size:int,        # Their height and width, in pixels
+        size:int,        # Height and width that it needs, in pixels
     ): super().__init__(nn.Upsample(size=size, mode='bilinear'), model)
 
     @property
@@ -122,9 +122,11 @@ _libraries = dict(timm=_timm, torchvision=_torchvision, fastai=_fastai)
 # %% ../nbs/64_networks.ipynb #d19b7c76
 _inception = 'resize_75:timm:inception_resnet_v2'
 
-def inception_resnet_v2(n_out:int, c_in:int=3):
-    """timm's InceptionResNetV2 on images enlarged to 75×75; with a WideResNet, BGAT's natural model
-
+def inception_resnet_v2(
+    n_out:int,  # Number of classes
+    c_in:int=3, # Number of channels of an image
+) -> nn.Module: # A freshly initialised network
+    """timm's InceptionResNetV2 on images enlarged to 75×75: half of the ensemble that guides BGAT.
     Raises `InputError` without timm."""
     return create_model(_inception, n_out, c_in)
 
@@ -138,8 +140,10 @@ def _stats(numbers, c_in):
                          f"standard deviation, or {c_in} means and then {c_in} standard deviations")
     return values[:len(values)//2], values[len(values)//2:]
 
-def split_name(name):
-    "What stands between those `+` that are not in brackets"
+def split_name(
+    name:str,   # A name for `create_model`
+) -> list[str]: # The names of its members; one that is no ensemble alone
+    "Split the name of an ensemble at each `+` that is not in brackets."
     depth,parts = 0,['']
     for c in name:
         depth += (c=='(') - (c==')')
@@ -166,12 +170,12 @@ def _check_count(what, value, most):
 
 def check_network(
     name:str,  # A name for `create_model`
-    n_out:int, # Classes
-    c_in:int,  # Channels of an image
+    n_out:int, # Number of classes
+    c_in:int,  # Number of channels of an image
 ):
     """Raise `InputError` unless `name` composes few networks, and the numbers are possible.
 
-    The name need not exist; nothing is built."""
+    It isn't checked whether there is such a network; nothing is built."""
     if not isinstance(name, str):
         raise InputError("A network is called by its name, such as wrn_34_10, "
                          f"not {_short(repr(name))}")
@@ -219,8 +223,8 @@ def _named(name, n_out, c_in):
 # %% ../nbs/64_networks.ipynb #e9b67262
 def create_model(
     name:str,   # `wrn_<depth>_<widen>`, `resnet18_lbgat`, `timm:<name>`, ...: see the table above
-    n_out:int,  # Classes
-    c_in:int=3, # Channels of an image
+    n_out:int,  # Number of classes
+    c_in:int=3, # Number of channels of an image
 ) -> nn.Module: # A freshly initialised network, which knows its `name`, `n_out` and `c_in`
     """The network called `name`, with fresh weights.
 
@@ -233,7 +237,7 @@ def create_model(
 _of_shape = (torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn)
 
 class without_memory(TorchFunctionMode):
-    "Within this block new networks have shapes, and no memory for their weights"
+    "A block in which new networks have shapes, but no memory for their weights."
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         if func in _of_shape and kwargs.get('device') is None: kwargs = {**kwargs, 'device':'meta'}

@@ -1,4 +1,4 @@
-"""Every row of tables 1 to 9 as data: what to train, what to attack it with, and what the paper found
+"""Every row of tables 1 to 9: what to train, what to attack it with, and the paper's numbers
 
 Docs: https://lbgat-nb.github.io/lbgat-nb/paper.html.md"""
 
@@ -63,7 +63,7 @@ class Row:
     # The method of the model that the examples are made on; None for a white-box attack
     source:str|None=None
     reference:bool=False  # Is it somebody else's result?
-    seeds:tuple=(0,)      # Of the runs whose mean is the result
+    seeds:tuple=(0,)      # Seeds of the runs whose mean is the result
 
     @property
     def table(self) -> int: return int(self.id.split('.')[0])
@@ -71,10 +71,10 @@ class Row:
     def run(self,
         scale:str='tiny',           # A key of `scales`
         root:str|Path='runs/paper', # Where all models are kept
-        seed:int=0,                 # Of the run
+        seed:int=0,                 # Seed of the run
         **kwargs,                   # For `Run`: `progress`, `download`, `dls`
     ) -> PaperRun:
-        "The run that trains its model, in the folder that is that model's. Nothing is done yet."
+        "The run that trains the model of the row, in the folder of that model. Nothing is done yet."
         if self.reference:
             raise InputError(f"Row {self.id} is another paper's result, which this library can't "
                              "run: choose a row that isn't marked as reference")
@@ -82,7 +82,7 @@ class Row:
         return PaperRun(s, model_folder(s, scale, root), verbose=False, **kwargs)
 
     def source_run(self, *args, **kwargs) -> PaperRun|None:
-        "Likewise for the model that its examples are made on; None for a white-box attack"
+        "The run of the model that the examples are made on; None for a white-box attack"
         return self.source and replace(self, method=self.source, source=None).run(*args, **kwargs)
 
 # %% ../nbs/75_paper.ipynb #c7a2d0ab
@@ -248,8 +248,7 @@ def read_rows(
     table:int, # Number of the table
     text:str,  # Comma-separated values, the names of the columns first
 ) -> list[Row]:
-    """The rows of a table; what stands under `seeds` follows from `source`: the paper's black-box
-    results are means over two runs"""
+    "The rows of a table; those of black-box attacks are means over two runs, as in the paper"
     return [Row(f'{table}.{k}', o['method'], o['data'], o['attack'],
                 float(o['clean']), float(o['robust']), o.get('source'),
                 reference=o.get('reference')=='yes', seeds=(0,1) if 'source' in o else (0,))
@@ -273,7 +272,7 @@ def get_rows(
     # `beyond` or `beyond.1` for what came after it
     which:str,
 ) -> list[Row]:
-    "The rows that a user asks for. Raises `InputError` for one that doesn't exist."
+    "The rows that `which` names. Raises `InputError` for one that doesn't exist."
     if which=='all': return list(paper_rows.values())
     ids = [i for o in which.split(',') for i in _matching(o.strip())]
     return [{**paper_rows, **beyond_rows}[i] for i in dict.fromkeys(ids)]
@@ -289,11 +288,11 @@ def _matching(name):
 # %% ../nbs/75_paper.ipynb #de6863d7
 @dataclass(frozen=True)
 class Scale:
-    "How much of an experiment is done"
-    about:str            # In a few words
-    settings:dict        # In place of the paper's settings
-    nets:dict            # In place of the paper's networks
-    data:str|None=None   # In place of the paper's data sets
+    "How large an experiment is"
+    about:str            # A description in a few words
+    settings:dict        # Settings that replace the paper's
+    nets:dict            # Networks that replace the paper's, by the names of those
+    data:str|None=None   # Data set that replaces the paper's; None: theirs
     n:int|None=None      # Test images; all if None
     n_autoattack:int|None=None # Test images for AutoAttack; `n` if None
 
@@ -328,7 +327,7 @@ def row_settings(
     method:str, # A key of `paper_methods`
     data:str,   # The data set of the row
     scale:str,  # A key of `scales`
-    seed:int=0, # Of the run
+    seed:int=0, # Seed of the run
 ) -> Settings:
     """The settings of the run that trains the model of a row.
     Raises `InputError` for an unknown scale."""
@@ -372,7 +371,7 @@ _names = [f.name for f in fields(Settings)]
 _later = _names[_names.index('guide'):]   # settings that no row of the paper has
 
 class PaperRun(Run):
-    "A run of the paper's, in a folder beside the others of its scale, with which it shares guides"
+    "A run of one of the paper's models, which shares its guides with the other runs of its scale"
     @property
     def guides(self) -> list[Run]:
         "A run for each network of a fixed natural model, each trained once for all runs"
@@ -385,10 +384,9 @@ class PaperRun(Run):
 def _file_hash(file, time): return weights_hash(load_robust(file))
 
 def best_weights(
-    run:Run, # Of a model
-) -> str|None: # A hash as in records; None if nothing tells
-    """Hash of a run's best weights; of those that its records agree on, where the weights aren't
-    kept"""
+    run:Run, # The run of a model
+) -> str|None: # A hash as in records; None if it isn't known
+    "Hash of a run's best weights, from the file or, if that isn't kept, from the records"
     if run.best.exists(): return _file_hash(run.best, run.best.stat().st_mtime_ns)
     hashes = {r['weights'] for r in read_results(run.folder) if r.get('title')=='best'}
     return hashes.pop() if len(hashes)==1 else None
@@ -411,10 +409,10 @@ def _answers(record, asked, n):
     return said['n']==(n or said['total']) and all(said.get(k, v)==v for k,v in asked.items())
 
 def row_records(
-    row:Row,       # A row
+    row:Row,       # The row
     scale:str,     # A key of `scales`
     root:str|Path, # Where the models are kept
-    seed:int,      # Of the run
+    seed:int,      # Seed of the run
 ) -> dict|None:    # `clean` and `robust`; None unless both exist
     """The records of a row for one seed.
     Raises `InputError` if the folder holds another run than the row's."""
@@ -429,11 +427,11 @@ def row_records(
 
 # %% ../nbs/75_paper.ipynb #2f489b8a
 def found(
-    row:Row,       # A row
+    row:Row,       # The row
     scale:str='tiny', # A key of `scales`
     root:str|Path='runs/paper', # Where the models are kept
 ) -> dict|None:    # `clean` and `robust` in per cent, means over seeds; `records`, a pair a seed
-    "What our runs of a row came to; None if it was not run"
+    "The results of our runs of a row; None if it was not run"
     if row.reference: return None
     runs = [row_records(row, scale, root, seed) for seed in row.seeds]
     if None in runs: return None
@@ -442,13 +440,13 @@ def found(
 
 # %% ../nbs/75_paper.ipynb #5d3de40b
 def evaluate_row(
-    row:Row,      # What to evaluate
-    run:Run,      # Its model's, finished
-    source:Run|None, # Of the model that the examples are made on, finished
+    row:Row,      # The row
+    run:Run,      # The finished run of its model
+    source:Run|None, # The finished run of the model that the examples are made on
     scale:str,    # A key of `scales`
 ):
-    """Evaluate a trained model as its row asks; the records stay in its folder, the source's clean
-    one in the source's"""
+    """Evaluate a trained model as its row asks; records are kept in its folder, those of the clean
+    accuracy of the source in the source's"""
     sc,eps,test = scales[scale], run.settings.eps, run.dls.test
     def best(run): return load_robust(run.best).to(test.device)
     def keep(run, attacks):
@@ -461,7 +459,7 @@ def evaluate_row(
     keep(run, ('clean',attack))
 
 def run_row(
-    row:Row,       # What to run
+    row:Row,       # The row
     scale:str='tiny', # A key of `scales`
     root:str|Path='runs/paper', # Where all models are kept
     progress:bool=True, # Show progress?

@@ -1,4 +1,4 @@
-"""fastai's mixed precision on any device, with an attack that stays strong, and both networks compiled in place
+"""`learn.to_bf16()`, `to_fp16()` and `to_compiled()` on any device
 
 Docs: https://lbgat-nb.github.io/lbgat-nb/precision.html.md"""
 
@@ -54,8 +54,11 @@ class DeviceMixedPrecision(MixedPrecision):
 
 # %% ../nbs/68_precision.ipynb #db158660
 @patch
-def to_compiled(self:Learner, dynamic:bool=True, **kwargs):
-    "Compile the networks of this `Learner` in place; `dynamic` and `kwargs` go to `torch.compile`"
+def to_compiled(self:Learner,
+    dynamic:bool=True, # Compile once for batches of any size? See `torch.compile`
+    **kwargs           # For `torch.compile`: `backend`, `mode`, `options`, `fullgraph`
+):
+    "Compile the networks of this `Learner` in place."
     config = torch._dynamo.config
     config.recompile_limit = max(config.recompile_limit, 32)   # two networks, each in several modes
     nets = self.model.children() if getattr(self.model, 'is_pair', False) else [self.model]

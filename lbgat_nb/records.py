@@ -1,4 +1,4 @@
-"""What an evaluation returns, how far a number can be trusted, and when a difference is one
+"""What `evaluate` returns, how certain an accuracy is, and whether one model is better than another
 
 Docs: https://lbgat-nb.github.io/lbgat-nb/records.html.md"""
 
@@ -29,7 +29,7 @@ __all__ = ['attack_titles', 'wilson', 'versions', 'record', 'read_results', 'kee
 def wilson(
     correct:int,      # Images that were right
     n:int,            # Images in all
-    level:float=0.95, # How often such an interval should hold the true share
+    level:float=0.95, # How often such an interval should contain the true share
 ) -> tuple[float,float]: # Lower and upper end
     """Wilson's score interval for the share that `correct` of `n` images estimate.
     Raises `InputError` for impossible counts."""
@@ -42,7 +42,7 @@ def wilson(
 
 # %% ../nbs/70_records.ipynb #866d2c3b
 def versions() -> dict: # Names and versions
-    "The versions of what a result depends on"
+    "Versions of the packages that a result depends on"
     others = {k: version(k) for k in ('fastai','pyautoattack')}
     return dict(python=platform.python_version(), lbgat_nb=__version__,
                 torch=str(torch.__version__), **others)
@@ -52,8 +52,8 @@ def record(
     metric:str,   # How images were counted, such as 'final iterate'
     right:Tensor, # Which images were right, bool
     eps:float,    # Radius of the ball, in pixel units
-    title:str='', # What to call the model, if anything
-    **facts       # What else is known: `settings`, `data`, `weights`, `key`, …
+    title:str='', # Name of the model, if it has one
+    **facts       # More to keep, such as `settings`, `data`, `weights` and `key`
 ) -> dict:        # Flags, counts, accuracy with its 95 % interval, date, and the facts
     "The record of one evaluation. Raises `InputError` if there was no image."
     n,correct = len(right),int(right.sum())
@@ -93,8 +93,8 @@ def keep_results(
     folder:str|Path, # Where `results.json` is, or will be
     new:list[dict],  # Records with a `key`
 ):
-    """Add records to `results.json`; no other process can write meanwhile.
-    They replace those of their key and title, and under a title those of other weights."""
+    """Add records to `results.json`, while no other process can write to it.
+    They replace records of the same key and title, and those of other weights under their title."""
     def outdated(r):
         same_title = [o for o in new if o.get('title')==r.get('title')]
         return any(r['key']==o['key'] or ('title' in o and r['weights']!=o['weights'])
@@ -114,13 +114,13 @@ attack_titles = {'clean':'clean', 'fgsm':'FGSM', 'pgd20':'PGD-20', 'cw20':'CW-20
            'apgd-t':'APGD-T', 'fab':'FAB', 'fab-t':'FAB-T', 'square':'Square'}
 
 class WholeTable(pd.DataFrame):
-    "A data frame that prints whole, however narrow the terminal"
+    "A data frame that prints all its columns, however narrow the terminal"
     _constructor = property(lambda self: WholeTable)
     def __repr__(self): return self.to_string()
 
 def results_table(
-    records:Sequence[dict], # What `evaluate` returned; if they were given a `title`, it groups them
-) -> pd.DataFrame:          # A row a record; prints as text and shows as a table in a notebook
+    records:Sequence[dict], # What `evaluate` returned; grouped by their `title` if they have one
+) -> pd.DataFrame:          # A row for each record
     "The records as a table: attack, metric, ε, number of images, accuracy and its 95 % interval"
     def row(r):
         lo,hi = (100*o for o in r['ci95'])
@@ -133,9 +133,9 @@ def results_table(
     return table if any('title' in r for r in records) else table.droplevel(0)
 
 def breakdown_table(
-    records:Sequence[dict], # What `evaluate` returned; records without a breakdown are left out
-) -> pd.DataFrame:          # A row for each attack in AutoAttack; a table in a notebook
-    "How many images each attack within AutoAttack took, how many it left, and what share that is"
+    records:Sequence[dict], # What `evaluate` returned; those without AutoAttack are left out
+) -> pd.DataFrame:          # A row for each attack in AutoAttack
+    "How many images each attack in AutoAttack was given, how many withstood it, and their share"
     rows = []
     for r in records:
         left = list(r.get('breakdown', {}).items())
@@ -166,7 +166,7 @@ def _question(r):
 def mcnemar(
     a:dict, # A record of `evaluate`
     b:dict, # Another model's, of the same attack on the same images
-) -> dict:  # `n`, `only_a` and `only_b` (images that one alone is right about), and `p`
+) -> dict:  # `n`, `only_a` and `only_b` (images that only one is right about), and `p`
     """McNemar's exact test of two records.
     Raises `InputError` if they are not of the same images and attack."""
     differ = [k for k,v in _question(a).items() if v!=_question(b)[k]]
@@ -232,16 +232,16 @@ def _reasons(clean, aa, lossless):
 def robustbench_info(
     clean:dict,         # The record of the clean images, from `evaluate`
     aa:dict,            # The record of standard AutoAttack, from `evaluate`
-    lossless:bool=False,# Do the images have the pixels of the official archive? No for a JPEG copy
+    lossless:bool=False,# Do images have the pixels of the official archive? A JPEG copy doesn't
     name:str='',        # Title of the paper
-    authors:str='',     # Its authors, separated by commas
-    link:str='',        # Its address
+    authors:str='',     # Authors of the paper, separated by commas
+    link:str='',        # Address of the paper
     venue:str='',       # Where and when it appeared
-    architecture:str='',# Of the network; the record's name for it by default
+    architecture:str='',# Name of the network's architecture; by default the record's
     additional_data:bool=False, # Was it trained with more than the data set's own images?
     # Robust accuracy that the paper reports, in per cent; that of the record by default
     reported:float|None=None,
-    footnote:str|None=None, # What else a reader should know
+    footnote:str|None=None, # A footnote for the reader
     # Where to write it; the leaderboard's names are like
     # `model_info/cifar100/Linf/Cui2020Learnable_34_10.json`
     file:str|Path|None=None,

@@ -1,4 +1,4 @@
-"""Every table and figure of the paper, with what was run here in it, and a paired test for each of the paper's claims
+"""Every table and figure of the paper with our results in it, and a paired test of each of the paper's claims
 
 Docs: https://lbgat-nb.github.io/lbgat-nb/report.html.md"""
 
@@ -64,7 +64,7 @@ def paper_table(
     which:str,        # Table or rows, see `get_rows`
     scale:str='tiny', # A key of `scales`
     root:str|Path='runs/paper', # Where the models are kept
-) -> pd.DataFrame:    # A row a row of the paper
+) -> pd.DataFrame:    # A line for each row of the paper
     "The paper's rows with ours beside them, in per cent; empty where nothing was run"
     return WholeTable([_line(r, scale, root) for r in get_rows(which)]).set_index('row')
 
@@ -87,7 +87,7 @@ def _claim(a, b, k, scale, root):
 def comparisons(
     scale:str='tiny', # A key of `scales`
     root:str|Path='runs/paper', # Where the models are kept
-) -> pd.DataFrame:    # A row a claim; differences in percentage points
+) -> pd.DataFrame:    # A line for each claim; differences in percentage points
     "The paper's comparisons (table 5) beside ours, with a paired test on the same images"
     rows = {(r.method,r.data,r.attack): r for r in get_rows('5')}
     cells = [('pgd20','clean'), ('pgd20','robust'), ('cw20','robust'), ('autoattack','robust')]
@@ -96,8 +96,12 @@ def comparisons(
                        for a,b in _pairs for attack,k in cells])
 
 # %% ../nbs/76_report.ipynb #7dda9b85
-def tradeoff_figure(scale:str='tiny', root:str|Path='runs/paper') -> Figure|None:
-    "Figure 1: the methods of tables 3 and 4 on CIFAR-100; the paper's points, hollow, at its scale"
+def tradeoff_figure(
+    scale:str='tiny', # A key of `scales`
+    root:str|Path='runs/paper', # Where the models are kept
+) -> Figure|None:     # None if nothing was run
+    """Figure 1: the methods of tables 3 and 4 on CIFAR-100; at the paper's scale with its points,
+    hollow"""
     rows = {r.method: r for r in get_rows('3,4') if r.data=='cifar100'}.values()
     def points(numbers):
         return pd.DataFrame([dict(method=r.method, clean=o['clean'], robust=o['robust'])
@@ -111,7 +115,10 @@ def _white_box():
     "The rows of CIFAR-100 under PGD-20, by method"
     return {r.method: r for r in get_rows('4,5') if (r.data,r.attack)==('cifar100','pgd20')}
 
-def black_box_figure(scale:str='tiny', root:str|Path='runs/paper') -> Figure|None:
+def black_box_figure(
+    scale:str='tiny', # A key of `scales`
+    root:str|Path='runs/paper', # Where the models are kept
+) -> Figure|None:     # None if nothing was run
     "Figure 5: white-box and black-box accuracy on CIFAR-100 (table 7)"
     bars = []
     for r in get_rows('7'):
@@ -140,8 +147,8 @@ def _ready(runs):
 def model_figures(
     scale:str='tiny', # A key of `scales`
     root:str|Path='runs/paper', # Where the models are kept
-    n:int=500,        # Test images
-) -> dict[str,Figure]: # None unless the models are there
+    n:int=500,        # Number of test images
+) -> dict[str,Figure]: # By name; empty if the models are not there
     "Figures 3 and 4, adversarial examples, and confusion under attack"
     runs = _runs((_trades,_zero), scale, root)
     if not runs: return {}
@@ -159,7 +166,7 @@ def eps_figure(
     scale:str='tiny', # A key of `scales`
     root:str|Path='runs/paper', # Where the models are kept, and the records
     progress:bool=True, # Show progress bars?
-) -> Figure|None:     # None unless the models are there
+) -> Figure|None:     # None if the models are not there
     "Accuracy under PGD-20 against ε for natural training, TRADES and LBGAT"
     runs = _runs(('Natural',_trades,_zero,_six), scale, root)
     if not runs: return None
@@ -174,7 +181,10 @@ def eps_figure(
                         lo=100*r['ci95'][0], hi=100*r['ci95'][1]) for r in records]
     return plot_eps(pd.DataFrame(points), eps, title=_subtitle(scale))
 
-def curves_figure(scale:str='tiny', root:str|Path='runs/paper') -> Figure|None:
+def curves_figure(
+    scale:str='tiny', # A key of `scales`
+    root:str|Path='runs/paper', # Where the models are kept
+) -> Figure|None:     # None if it was not run
     "Training curves of LBGAT+TRADES (α=0)"
     log = _white_box()[_zero].run(scale, root).folder/'log.csv'
     return plot_curves(log, f'{_zero}, {_subtitle(scale)}') if log.exists() else None
@@ -233,7 +243,7 @@ def write_report(
     scale:str='tiny', # A key of `scales`
     root:str|Path='runs/paper', # Where the models are kept
     out:str|Path='report', # Folder to write to
-    progress:bool=True, # Show progress where something has to be evaluated?
+    progress:bool=True, # Show progress bars?
 ) -> Path:            # The Markdown page; beside it are the HTML page and the figures
     "Write the paper's tables and figures with ours beside them"
     out,title = Path(out), f"The paper's tables beside ours. {_subtitle(scale).capitalize()}"

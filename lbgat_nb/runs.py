@@ -1,4 +1,4 @@
-"""A training run from its settings to its results, in one folder that can be interrupted and goes on
+"""Training and evaluation from settings, in a folder; an interrupted run goes on where it stopped
 
 Docs: https://lbgat-nb.github.io/lbgat-nb/runs.html.md"""
 
@@ -62,10 +62,10 @@ __all__ = ['digits_settings', 'Settings', 'run_objective', 'check_settings', 'mo
 # %% ../nbs/74_runs.ipynb #29c61b70
 @dataclass
 class Settings:
-    "What a training run is asked to do; the defaults are those of the paper"
+    "The settings of a run; the defaults are those of the paper"
     # `digits`, `cifar10`, `cifar100`, `tinyimagenet`, or a folder, see `get_dls`
     data:str='digits'
-    method:str='lbgat+trades'    # A key of `lbgat_nb.methods.methods`
+    method:str='lbgat+trades'    # A name for `get_objective`
     alpha:float|None=None        # Weight of the regulariser; the method's own default if None
     # Weight of the natural model's cross-entropy; the method's own default if None
     beta:float|None=None
@@ -77,8 +77,8 @@ class Settings:
     shared:bool=False
     eps:float=0.031              # Radius of the l∞ ball, in pixel units
     steps:int=10                 # Steps of the training attack
-    epochs:int=100               # Epochs
-    bs:int=128                   # Batch size
+    epochs:int=100               # Number of epochs
+    bs:int=128                   # Images in a batch
     lr:float=0.1                 # Learning rate between the first epoch and the first drop
     first:float=0.2              # Factor on the learning rate of the first epoch
     # Side to which images of a folder are resized, in pixels; None if all have one size
@@ -87,8 +87,8 @@ class Settings:
     n_train:int|None=None
     # Part of the training images held out to choose the best epoch by; 0 holds none out
     valid_pct:float=0.1
-    seed:int=0                   # Of the split, the order of the batches, the weights and the noise
-    precision:str='fp32'         # `fp32`, `bf16` or `fp16`
+    seed:int=0                   # Decides split, order of batches, initial weights and all noise
+    precision:str='fp32'         # Precision of the training: `fp32`, `bf16` or `fp16`
     device:str|None=None         # `cpu`, `cuda`, ...; fastai's choice if None
     # Which of the seed's initial weights: equal members of an ensemble differ in it
     init:int=0
@@ -130,9 +130,9 @@ digits_settings = dict(robust='wrn_10_1', natural='resnet10_w8', eps=0.2, epochs
 # %% ../nbs/74_runs.ipynb #1043fe8f
 def run_objective(
     s:Settings,      # The settings of a run
-    c:int|None=None, # Classes of the data, where they are known
-) -> Objective:
-    """What a run minimises. Raises `InputError` for a method or weight that does not exist, no
+    c:int|None=None, # Number of classes of the data, if it is known
+) -> Objective:      # What to minimise
+    """The objective of a run. Raises `InputError` for a method or weight that does not exist, no
     label to smooth, or nothing to share."""
     objective = get_objective(s.method, alpha=s.alpha, beta=s.beta, guide=s.guide)
     if s.guide_per_class: objective = _per_class(objective, c or 100)
@@ -170,8 +170,8 @@ def _check_type(name, allowed, value):
 
 def check_settings(
     s:Settings, # The settings of a run
-) -> Settings:  # The same
-    "Raises `InputError` for a value that makes no sense, wherever the settings come from."
+) -> Settings:  # The same, unchanged
+    "Raises `InputError` for a setting that makes no sense."
     for f in fields(s): _check_type(f.name, f.type, getattr(s, f.name))
     check_eps(s.eps)
     check_seed(s.seed)
@@ -242,7 +242,7 @@ def _check_callbacks(s):
 def more_callbacks(
     s:Settings, # The settings of a run
 ) -> list:      # For the `Learner`, beside the method
-    "Weight perturbation, averaged weights and a guard against collapse, where they are asked for"
+    "Callbacks for weight perturbation, averaged weights and a guard against collapse, if asked for"
     awp = [] if s.awp is None else [AWP(s.awp, s.awp_from)]
     average = dict(start=s.average_start, every=s.average_every)
     average = [] if s.average is None else [AveragedWeights(s.average, **average)]
@@ -253,13 +253,13 @@ def more_callbacks(
 def data_defaults(
     data:str|None, # As in `Settings`; None: its default
 ) -> dict:         # Fields of `Settings`
-    "What the data ask for in place of the defaults"
+    "The settings that are different for these data"
     return digits_settings if data in (None, 'digits') else {}
 
 def fine_tuning_defaults(
     given:dict, # Fields of `Settings` that were given
-) -> dict:      # Others
-    "What training asks for that starts `from_weights`: a copy of the trained network guides"
+) -> dict:      # Fields of `Settings` to add
+    "The settings that are different if training starts `from_weights`"
     if (file := given.get('from_weights')) is None: return {}
     defaults = dict(method='bgat', epochs=5, lr=0.01)
     try: defaults['robust'] = read_header(file)['model']
@@ -271,7 +271,7 @@ def fine_tuning_defaults(
     return defaults
 
 def make_settings(
-    **given, # Any fields of `Settings`; None counts as not given
+    **given # Any fields of `Settings`; None counts as not given
 ) -> Settings:
     "Settings with the defaults for the data. Raises `InputError` for a value that makes no sense."
     given = {k:v for k,v in given.items() if v is not None}
@@ -297,7 +297,7 @@ def check_device(
 
 # %% ../nbs/74_runs.ipynb #e1c06dbb
 def make_dls(
-    s:Settings,          # What to load
+    s:Settings,          # The settings of a run
     download:bool=False, # Download a named data set where it isn't found?
 ):
     "The data of a run: training, validation and test part"
@@ -309,7 +309,7 @@ def make_dls(
 # %% ../nbs/74_runs.ipynb #f2894d03
 def fitting_model(
     name:str, # A name for `create_model`
-    dls,      # The data
+    dls,      # The data that it will be trained on
 ) -> nn.Module:
     """The network called `name` with fresh weights.
     Raises `InputError` if it can't take images of this size."""
@@ -336,7 +336,7 @@ def weights_files(
     given:str|list, # Files: a list, or a text with commas between them
     n:int,          # How many there should be
 ) -> list:          # The files
-    """The weights files that a user names. A file's own name may hold commas, if the file is there.
+    """The `n` weights files that a user names. The name of a file that exists may contain commas.
     Raises `InputError` if there are not `n`."""
     parts = given if isinstance(given, list) else given.split(',')
     if isinstance(given, str):
@@ -356,7 +356,7 @@ def _callbacks_with_state(learn):
 def learner_state(
     learn:Learner, # In a fit, after a batch
 ) -> dict:         # Tensors, numbers, texts and containers of them
-    "All that the next batch depends on"
+    "The state of a training, all that the next batch depends on"
     opt,log = learn.opt.state_dict(),learn.recorder
     opt['hypers'] = [dict(h) for h in opt['hypers']]
     scaler = getattr(learn, 'scaler', None)
@@ -370,8 +370,8 @@ def learner_state(
 
 def form(
     o, # A state
-) -> str: # Types and shapes of its tensors, and all else that is in it
-    "What a checksum of the tensors says nothing about"
+) -> str: # Types and shapes of its tensors, and everything else in it
+    "A description of a state without the values of its tensors, for a checksum"
     if isinstance(o, torch.Tensor): return f'{o.dtype}{list(o.shape)}'
     if isinstance(o, dict): return f"{{{','.join(f'{k!r}:{form(v)}' for k,v in o.items())}}}"
     return f"[{','.join(map(form, o))}]" if isinstance(o, (list,tuple)) else repr(o)
@@ -380,7 +380,7 @@ def set_learner_state(
     learn:Learner, # In a fit, before a batch; its model and optimiser have their state already
     state:dict,    # What `learner_state` returned
 ):
-    "Put all but the model and the optimiser into a state"
+    "Put a `Learner` into a state, except for its model and optimiser"
     log = learn.recorder
     log.smooth_loss.count,log.smooth_loss.val = state['smooth']
     if log.smooth_loss.count: learn.smooth_loss = log.smooth_loss.value
@@ -395,7 +395,7 @@ def set_learner_state(
 
 # %% ../nbs/74_runs.ipynb #7c567503
 class SkipToBatch(Callback):
-    "Goes on in the middle of an epoch, as fastai's `SkipToEpoch` does at its beginning"
+    "Resumes in the middle of an epoch, as fastai's `SkipToEpoch` does at the beginning"
     order,run_valid = TrainEvalCallback.order+1,False
     def __init__(self,
         epoch:int,  # Epoch to go on in, counted from 0
@@ -452,7 +452,7 @@ class SkipNaN(FiniteLoss):
     "Leaves out batches whose loss is not a finite number, and counts them"
     order = AdversarialTraining.order-1   # before anything learns from the batch
     def __init__(self,
-        most:int=10, # So many in a row are too many
+        most:int=10, # Stop after so many in a row
     ):
         store_attr()
         self.skipped,self.in_a_row,self.buffers = 0,0,[]
@@ -481,7 +481,7 @@ class SkipNaN(FiniteLoss):
 def enough_memory(
     bs:int, # Images in a batch
 ):
-    "Raises `InputError`, which names a batch size to try, where memory runs out within the block"
+    "A block in which memory that runs out raises `InputError`, which names a batch size to try"
     try: yield
     except RuntimeError as e:
         if not (isinstance(e, torch.OutOfMemoryError) or "can't allocate memory" in str(e)): raise
@@ -497,9 +497,9 @@ def _most_frequent(y):
 
 def write_log(
     folder:Path, # A run's folder
-    rows:list,   # A dictionary an epoch
+    rows:list,   # A dictionary for each epoch
 ):
-    "Write `log.csv`"
+    "Write `log.csv`."
     with atomic(folder/'log.csv') as f: pd.DataFrame(rows).to_csv(f, index=False)
 
 class RunLog(Callback):
@@ -510,10 +510,10 @@ class RunLog(Callback):
         folder:Path,   # The run's folder
         facts:dict,    # For the header of the weights
         monitor:str,   # The column of the log by which `best` is chosen
-        about:dict,    # What the resume file should say of the run
+        about:dict,    # Facts about the run, for the resume file
         state:dict,    # The resume file, if the run goes on, or {}
         minutes:float=15, # Between two saves within an epoch
-        stop:list=(),  # Where a signal is noted, see `put_off`
+        stop:list=(),  # The list that `put_off` adds a signal to
     ):
         store_attr('facts,monitor,about,minutes,stop')
         self.folder,self.rows = Path(folder),list(state.get('rows', []))
@@ -624,7 +624,7 @@ class RunLog(Callback):
 
 # %% ../nbs/74_runs.ipynb #0f4c93a3
 class Stopwatch(Callback):
-    "Times a few batches of a training and of a validation, and leaves out the others"
+    "Measures the time of a few batches of training and validation, and leaves out the others"
     order = RunLog.order+1
     def __init__(self,
         n:int=4, # Batches of each, the first of which does not count if there are more
@@ -653,9 +653,9 @@ class Stopwatch(Callback):
         return sum(batch(self.ticks[k])*n for k,n in self.batches.items())
 
 def time_span(
-    seconds:float, # How long
-) -> str:
-    "A time, as exactly as one wants to know it"
+    seconds:float, # A time in seconds
+) -> str:          # Such as `10 min` or `2.0 h`
+    "A time for people to read"
     if seconds<90: return f'{seconds:.2g} s'
     if seconds<5400: return f'{seconds/60:.0f} min'
     return f'{seconds/3600:.1f} h' if seconds<48*3600 else f'{seconds/86400:.1f} days'
@@ -664,7 +664,7 @@ def time_span(
 class Estimate:
     "How long a run will take"
     epoch:float  # Seconds for an epoch
-    epochs:int   # That are left
+    epochs:int   # Number of epochs that are left
     others:float=0.      # Seconds for guides and an undefended network
     memory:int|None=None # Bytes on the GPU, if there is one
 
@@ -706,8 +706,8 @@ def read_settings(
 # %% ../nbs/74_runs.ipynb #7aa5c5e6
 def read_state(
     file:Path,   # A run's `resume.pt`
-    about:dict,  # What it has to say of the run that it belongs to
-    epochs:int,  # Of the run
+    about:dict,  # The facts about the run that the file has to contain
+    epochs:int,  # Number of epochs of the run
 ) -> dict:       # Empty if there is no such file
     """A resume file. Raises `InputError` if it cannot be read, is of another version, or belongs to
     another run."""
@@ -753,18 +753,18 @@ def _same_run(said, about):
 def check_empty(
     folder:Path, # Where a run is to be kept
 ):
-    "Raises `InputError` if there is something in it already"
+    "Raises `InputError` if `folder` is not empty."
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} is not empty: resume the run in it with --resume, or choose "
                          "another folder with --run")
 
 def other_settings(
-    stored:Settings, # What was begun
-    asked:Settings,  # What is asked for now
-    has:str,         # What has the stored ones, such as `the run has`
+    stored:Settings, # Those that the run was started with
+    asked:Settings,  # Those that are asked for now
+    has:str,         # Beginning of the message, such as `the run has`
     but=(),          # Fields that may differ
 ) -> str:            # Empty if there is no other difference
-    "What differs"
+    "The differences between two settings, as text"
     stored,asked = asdict(stored),asdict(asked)
     return ', '.join(f'{k} {asked[k]} ({has} {v})' for k,v in stored.items()
                      if k not in but and asked[k]!=v)
@@ -777,10 +777,10 @@ _adversarial = ('alpha','beta','natural_weights','shared','guide','guide_per_cla
                 'average','average_start','average_every')
 
 def weights_title(
-    method:str,         # Of the training
+    method:str,         # Name of the method
     weights:str='best', # `best`, `last`, `best_average` or `last_average`
 ) -> str:
-    "What the records of a run call weights"
+    "The title of weights in the records of a run"
     average,last = weights.endswith('_average'),weights.startswith('last')
     return f"{method}{', averaged'*average}{' (last)'*last}"
 
@@ -789,11 +789,11 @@ def _some(names):
     return ', '.join(names[:5]) + ', …'*(len(names)>5)
 
 class Run:
-    """A training run in a folder: data, networks, training, going on and evaluation, each from the
-    settings"""
+    """A run in a folder: data, networks, training and evaluation, all from the settings.
+    Nothing is done before `train`, `complete` or `evaluate` is called."""
     def __init__(self,
-        settings:Settings,   # What to do
-        folder:str|Path,     # Where it is kept
+        settings:Settings,   # The settings, see `make_settings`
+        folder:str|Path,     # Folder of the run
         # Show a line for each epoch and, in a terminal or notebook, progress bars?
         progress:bool=True,
         verbose:bool=True,   # Say which loss, attack and optimiser are in force?

@@ -1,4 +1,4 @@
-"""Four checks that tell a model that resists from one on which the attack merely failed
+"""`sanity` tells a model that resists the attack from one on which the attack merely fails
 
 Docs: https://lbgat-nb.github.io/lbgat-nb/sanity.html.md"""
 
@@ -25,7 +25,7 @@ __all__ = ['RandomCorners', 'SquareQueries', 'sanity', 'read_checks']
 
 # %% ../nbs/72_sanity.ipynb #f2f3019a
 class RandomCorners(Attack):
-    "The first of several random corners of the l∞ ball that fools the model"
+    "Needs no gradient: the first of several random corners of the ball that fools the model"
     def __init__(self,
         eps:float=0.031, # Radius of the ball, in pixel units
         tries:int=20,    # Number of corners
@@ -48,11 +48,11 @@ class RandomCorners(Attack):
         return x_adv
 
 class SquareQueries(Attack):
-    "The authors' Square attack with fewer queries"
+    "Needs no gradient: AutoAttack's Square with fewer queries"
     def __init__(self,
-        eps:float=0.031,  # Radius of the l∞ ball, in pixel units
-        queries:int=500,  # Number of looks at the model, for each image
-        seed:int=0,       # Of its random squares
+        eps:float=0.031,  # Radius of the ball, in pixel units
+        queries:int=500,  # How often it asks the model about each image
+        seed:int=0,       # Decides where its random squares are
     ):
         check_eps(eps)
         if queries<1: raise InputError(f"At least one query has to be made, not queries={queries}")
@@ -111,15 +111,15 @@ def _warn(checks):
 def sanity(
     model:nn.Module, # Takes `[0,1]` images, returns logits
     dl,              # Loader of batches (images, labels), such as `dls.test`
-    # Radius of the l∞ ball, in pixel units, at which the model is said to be robust
+    # Radius of the ball, in pixel units, at which the model is said to be robust
     eps:float=0.031,
-    source:nn.Module|None=None, # Another model for the same images, to attack in place of this one
+    source:nn.Module|None=None, # Another model for the same images, whose examples are tried, too
     n:int=128,       # Number of images, a random subset; all if there are fewer
     seed:int=0,      # Decides the subset and the random numbers of the attacks
-    # A run's folder; records and checks are kept there, in its folder `sanity`, and what is there
-    # is read
+    # A run's folder: records and checks are kept in its subfolder `sanity`, and read if they are
+    # there
     folder:str|Path|None=None,
-    **kwargs         # For `evaluate`, such as `bs` or `progress`
+    **kwargs         # For `evaluate`: `bs`, `part`, `title` and `progress`
 ) -> pd.DataFrame:   # A row for each check: what must hold, whether it does, and what was seen
     """Check `model` for masked gradients; warns of each check that fails.
     Prints as text and shows as a table in a notebook."""
@@ -150,7 +150,7 @@ _columns = ['check','must hold','passed','seen']
 
 def read_checks(
     folder:str|Path, # A run's folder
-) -> pd.DataFrame:   # What `sanity` returned; empty if it was not asked there
+) -> pd.DataFrame:   # What `sanity` returned; empty if it was not called for this folder
     """The last checks against masked gradients that were made in a run's folder.
     Raises `InputError` if the file is damaged."""
     file = Path(folder)/'sanity'/'checks.json'

@@ -22,11 +22,11 @@ __all__ = ['SeedRuns', 'spread', 'seeds_table', 'compare_seeds']
 
 # %% ../nbs/74c_seeds.ipynb #d9daa6c7
 class SeedRuns:
-    "The same run with several seeds, each in a folder `seed-<number>` of one"
+    "The same run with several seeds, each in a subfolder `seed-<number>`"
     def __init__(self,
-        settings:Settings, # What to do; its seed is the first
-        folder:str|Path,   # Where they are kept
-        n:int,             # How many seeds
+        settings:Settings, # The settings of the runs, with the first seed
+        folder:str|Path,   # Folder of all these runs
+        n:int,             # Number of seeds
         **kwargs,          # For each `Run`: `progress`, `verbose`, `download`, `track`
     ):
         if n<1: raise InputError(f"seeds is how many seeds to train with, not {n}")
@@ -34,7 +34,7 @@ class SeedRuns:
 
     @classmethod
     def open(cls, folder:str|Path, n:int|None=None, **kwargs):
-        """Those in `folder`, as they were started, or more of them.
+        """The runs in `folder`, as they were started, or more seeds of them.
         Raises `InputError` if there are none, or more than `n`."""
         file = Path(folder)/'seeds.json'
         try: stored = json.loads(file.read_text())
@@ -91,7 +91,7 @@ class SeedRuns:
 # %% ../nbs/74c_seeds.ipynb #38997d4e
 def spread(
     shares:Iterable[float], # Accuracies, from 0 to 1
-    digits:int=1,           # After the point
+    digits:int=1,           # Digits after the point
 ) -> str:                   # Empty if there are none
     "Mean and, of two or more, standard deviation in per cent"
     each = [100*o for o in shares]
@@ -116,9 +116,9 @@ def seeds_table(
 
 # %% ../nbs/74c_seeds.ipynb #19e2a4ac
 def compare_seeds(
-    a:SeedRuns, # One method, evaluated
-    b:SeedRuns, # Another, evaluated on the same images
-) -> WholeTable: # For each attack a row a seed, and one for all
+    a:SeedRuns, # The runs of one method, evaluated
+    b:SeedRuns, # Those of another, evaluated on the same images
+) -> WholeTable: # For each attack a row for each seed, and one for all
     """Differences of the accuracy in percentage points, seed by seed, with McNemar's p.
     Raises `InputError` if nothing was asked of both."""
     rows = []

@@ -1,4 +1,4 @@
-"""TensorBoard, Weights & Biases or Trackio, for those who watch their runs there
+"""Report runs to TensorBoard, Weights & Biases or Trackio
 
 Docs: https://lbgat-nb.github.io/lbgat-nb/trackers.html.md"""
 
@@ -46,7 +46,7 @@ def _trackio(folder, config):
 def _identity(folder, config): return digest([folder.resolve(), *config.items()])[:16]
 
 class TrackioLog(Callback):
-    "Reports each epoch to Trackio"
+    "Reports each epoch to Trackio, with its metrics and learning rate."
     order = Recorder.order+1
     def after_epoch(self):
         row = dict(zip(self.recorder.metric_names[1:-1], self.recorder.log[1:-1]))
@@ -58,7 +58,7 @@ class TrackioLog(Callback):
 trackers = dict(tensorboard=_tensorboard, wandb=_wandb, trackio=_trackio)
 
 def check_tracker(
-    name:str|None, # A key of `trackers`; None: no tracker
+    name:str|None, # tensorboard, wandb or trackio; None: no tracker
 ):
     "Raises `InputError` for a tracker that does not exist or is not installed."
     if name is None: return
@@ -68,11 +68,11 @@ def check_tracker(
 
 @contextmanager
 def tracked(
-    name:str|None, # A key of `trackers`; None: no tracker
-    folder:Path,   # The run's
-    config:dict,   # What the run is asked to do
-):
-    "A block, and the callbacks that report what is trained in it"
+    name:str|None, # tensorboard, wandb or trackio; None: no tracker
+    folder:Path,   # The run's folder; names the run
+    config:dict,   # The settings of the run, which the tracker shows
+):                 # A list of callbacks for the fit
+    "A block in which training is reported to a tracker; begins and ends the report."
     if name is None: yield []
     else:
         check_tracker(name)

@@ -155,10 +155,10 @@ def transfer_table(
 
 def plot_transfer(
     records:list[dict], # What `transfer` returned, for one attack
-    title:str='',       # What to write above
+    title:str='',       # Title of the figure
 ) -> Figure:            # A heat map
-    """Accuracy of each target (column) on examples made on each source (row); what is white-box has
-    a frame"""
+    """Accuracy of each target (column) on examples made on each source (row); white-box results
+    have a frame"""
     table = transfer_table(records)
     fig,ax = plt.subplots(figsize=(2.2+1.1*len(table.columns), 1.4+.7*len(table)))
     sns.heatmap(table, annot=True, fmt='.1f', vmin=0, vmax=100, cmap='viridis', ax=ax, linewidths=1,
@@ -167,7 +167,7 @@ def plot_transfer(
         if source in table.columns:
             at = list(table.columns).index(source), row
             ax.add_patch(plt.Rectangle(at, 1, 1, fill=False, ec='crimson', lw=2.5, clip_on=False))
-    ax.set(xlabel='target: who has to answer', ylabel='source: who was attacked', title=title)
+    ax.set(xlabel='target: the network that is tested', ylabel='source: the network attacked', title=title)
     ax.tick_params(axis='y', rotation=0)
     fig.tight_layout()
     return fig

@@ -83,9 +83,9 @@ def _halved(file, name, t):
 
 def save_robust(
     model:nn.Module, # A network of `create_model`; of a pair or `Learner`, the robust model
-    file:str|Path,   # Where to, ending in .safetensors
+    file:str|Path,   # File to write, ending in .safetensors
     half:bool=False, # Write half the bytes, in float16? `load_robust` gives float32 again
-    **facts          # What the header should hold besides: anything that JSON can express
+    **facts          # More for the header, such as `eps`: anything that JSON can express
 ) -> Path:           # The file
     """Write the weights of `model` with a header from which `load_robust` builds it again.
 
@@ -105,14 +105,14 @@ def save_robust(
 
 # %% ../nbs/65_weights.ipynb #05aa3091
 def named_weights() -> dict: # Path of each file by its name
-    "The weights that come with the package"
+    "The files of weights that come with the package"
     folder = Path(find_spec('lbgat_nb').origin).parent/'zoo'
     return {file.stem: file for file in sorted(folder.glob('*.safetensors'))}
 
 def weights_file(
     name:str|Path, # Path of a file, one of `named_weights`, or `hub:owner/name`
 ) -> Path:         # The file
-    "The file that is meant by `name`. Raises `InputError` for a name that nothing has."
+    "The path of the file called `name`. Raises `InputError` if there is none."
     if str(name).startswith('hub:'): return hub_file(str(name)[4:])
     path = Path(name)
     if path.is_file() or path.suffix or len(path.parts)!=1: return path
@@ -299,10 +299,10 @@ def _check_zip(file):
 
 # %% ../nbs/65_weights.ipynb #cff68c1b
 def read_torch(
-    file:str|Path, # A file
+    file:str|Path, # A file that `torch.save` wrote
 ):                 # What is in it
     """What `torch.save` wrote, on the CPU; nothing in it is executed.
-    Raises some error or other if the file is not whole, or holds more than data."""
+    Raises an error, of any kind, if the file is not whole or holds more than data."""
     if zipfile.is_zipfile(file): _check_zip(file)
     else:
         with open(file, 'rb') as f:
@@ -451,7 +451,7 @@ def load_weights(
 # %% ../nbs/65_weights.ipynb #5138f476
 def export_onnx(
     model:nn.Module, # The network; of a `BoundaryPair`, the robust model
-    file:str|Path,   # Where to, ending in .onnx
+    file:str|Path,   # File to write, ending in .onnx
     size:int=32,     # Height and width of an image, in pixels
     c_in:int|None=None, # Channels of an image; those of `model` if None
 ) -> Path:           # The file

@@ -25,7 +25,7 @@ from tools.showdoc import bound, is_shown, plain        # noqa: E402
 
 # What people type who look for a page, besides the words of its title.
 KEYWORDS = {
-    'index': 'install pip requirements', 'runs': 'resume interrupt continue',
+    'index': 'install pip requirements', 'runs': 'settings interrupt continue',
     'interrupt_and_resume': 'resume interrupted go on continue checkpoint',
     'train_faster': 'speed slow half precision bf16 compile fast N-FGSM',
     'reproduce_the_paper': 'reproduce cost hours memory lbgat_reproduce',
@@ -56,6 +56,11 @@ class Site(site.Site):
         "A page, under the name that nbdev's links give it, with links to the notebook it is."
         page = super().read(src)
         page.out = page.out.with_name(page.front.get('output-file', page.out.name))
+        head = re.match(r'# (.+)\n+> (.+)\n', page.body)
+        if src.suffix == '.md' and head:    # as nbdev has it in notebooks
+            for options in (page.front, page.meta):
+                options.update(title=head[1], description=head[2])
+            page.body = page.body[head.end():]
         page.body = f'{self.links(page)}\n\n{page.body}'
         return page
 
@@ -246,6 +251,8 @@ def stumbles(page: Page) -> list[str]:
     found = [f'the text calls a page by its file, {name}; make it a link'
              for name in re.findall(r'(?<![\w/])\d\d[a-z]?_[a-z]\w+', page.text)]
     found += [f'no comment says what the parameter {name} is' for name in page.unexplained]
+    found += [f'{option} has a dash where an option has two hyphens; make it code'
+              for option in set(re.findall(r'(?<!\S)–[a-z][\w-]+', page.text))]
     found += ['an image has no alternative text'] if page.silent else []
     if page.code and not re.search(r'(from|import) lbgat_nb', page.code):
         found.append('the page shows code, but no line that imports the library')

@@ -5,9 +5,11 @@ what `skip_procs` leaves out. The pages show the library as it was exported; no 
 """
 import argparse, ast, html, inspect, json, re
 from configparser import ConfigParser
+from fractions import Fraction
 from functools import partial
 from inspect import Parameter
 from itertools import takewhile
+from math import isfinite
 from pathlib import Path
 from textwrap import dedent, fill
 
@@ -69,12 +71,14 @@ def value(o) -> str:
         inside = ', '.join(map(value, o))
         if type(o) is list: return f'[{inside}]'
         return f'({inside},)' if len(o) == 1 else f'({inside})'
+    fraction = Fraction(o).limit_denominator(999) if type(o) is float and isfinite(o) else None
+    if fraction and len(repr(o)) > 8 and float(fraction) == o: return str(fraction)    # as 1/3
     return re.sub(r'<(\S+) object at 0x\w+>', r'\1', repr(o))
 
 
 def type_name(annotation) -> str:
     "A type as its user would type it."
-    if annotation is Parameter.empty: return ''
+    if annotation in (Parameter.empty, type(None)): return ''    # None is what it was inferred from
     return inspect.formatannotation(annotation).removeprefix('typing.').strip('\'"')
 
 
@@ -89,8 +93,7 @@ def code(text: str) -> str: return f'`{text}`' if text else ''
 
 def name_of(text: str) -> str:
     "`text` as code that is no link, even where something of the library has the same name."
-    text = html.escape(text).replace('--', '&#45;&#45;')    # two hyphens, and no dash
-    return f'<code>{text}</code>' if text else ''
+    return f'<code>{html.escape(text)}</code>' if text else ''
 
 
 def is_command(sym) -> bool:
@@ -123,7 +126,7 @@ def usage(name: str, command) -> str:
     "How to call a command, and what each of its options does."
     needed = [typed(o) for o in options(command) if not o.option_strings]
     rows = [row('Option', ''), row(*['---']*2)]
-    rows += [row(name_of(typed(o)), help_of(o)) for o in options(command)]
+    rows += [row(code(typed(o)), help_of(o)) for o in options(command)]
     line = ' '.join([name, *needed, '[options]'])
     return f'```bash\n{line}\n```\n\n' + '\n'.join(rows)
 
@@ -174,8 +177,14 @@ def exported(cell) -> bool:
     return cell.cell_type == 'code' and bool(kinds & cell.directives_.keys())
 
 
+def lines_of(cell) -> list[ast.stmt]:
+    "The statements of `cell`, those of `try: import …` among them."
+    lines = [line.body if isinstance(line, ast.Try) else [line] for line in cell.parsed_() or []]
+    return [line for part in lines for line in part]
+
+
 def only_imports(cell) -> bool:
-    return all(isinstance(line, (ast.Import, ast.ImportFrom)) for line in cell.parsed_() or [])
+    return all(isinstance(line, (ast.Import, ast.ImportFrom)) for line in lines_of(cell))
 
 
 def sets_up(cell) -> bool:
@@ -210,7 +219,7 @@ class ShowLibrary(exec_show_docs):
 def imports(cell) -> list[ast.stmt]:
     "What `cell` imports, outside of functions."
     kinds = ast.Import, ast.ImportFrom
-    return [line for line in cell.parsed_() or [] if isinstance(line, kinds)]
+    return [line for line in lines_of(cell) if isinstance(line, kinds)]
 
 
 def names_in(cells) -> set[str]:
@@ -223,8 +232,10 @@ def defines(cell) -> set[str]:
     "The functions, classes and variables that `cell` has, what it imports and its loops aside."
     kinds = ast.FunctionDef, ast.ClassDef, ast.Assign
     lines = [line for line in cell.parsed_() or [] if isinstance(line, kinds)]
-    return {name for line in lines for name in
-            ([line.name] if not isinstance(line, ast.Assign) else bound(line))}
+    given = [line.targets if isinstance(line, ast.Assign) else [] for line in lines]
+    return {name for targets in given for o in targets for name in
+            ([ast.unparse(o)] if isinstance(o, ast.Subscript) else bound(o))} | \
+           {line.name for line in lines if not isinstance(line, ast.Assign)}
 
 
 def is_shown(cell) -> bool:
@@ -309,11 +320,20 @@ def tests_of_errors(cell) -> bool:
     return cell.source.count('\n') > 3 and tests
 
 
+def is_long_test(cell) -> bool:
+    "Does `cell` test something, in many lines, and print or draw nothing?"
+    if cell.source.count('\n') < 12 or cell.get('outputs'): return False
+    nodes = [node for tree in cell.parsed_() or [] for node in ast.walk(tree)]
+    called = [ast.unparse(node.func) for node in nodes if isinstance(node, ast.Call)]
+    tests = any(name.startswith(('test_', 'expect_fail')) for name in called)
+    return tests or any(isinstance(node, ast.Assert) for node in nodes)
+
+
 class ShowCode(Processor):
     """Keep the code of exported cells, each below the docs of what it defines, where nbdev would
     leave it out and turn the order of the docs round; and begin with everything that is imported.
-    Fold what a reader may pass over: tests of error messages and, on the pages of reference, the
-    code below a table that says how to use it."""
+    Fold what a reader may pass over: tests of error messages and, on the pages of reference, long
+    tests and the code below a table that says how to use it."""
     def begin(self):
         ordered, docs = [], []
         for cell in reversed(self.nb.cells):
@@ -330,6 +350,7 @@ class ShowCode(Processor):
         hidden = {'hide', 'default_exp'} & cell.directives_.keys()
         if not hidden and not exported(cell):
             if tests_of_errors(cell): fold(cell, 'Tests of error messages')
+            elif is_reference(self.nb) and is_long_test(cell): fold(cell, 'Test')
         elif hidden or only_imports(cell):
             self.imports += imports(cell)
             if defines(cell) & self.missing: unhide(cell)
@@ -344,13 +365,17 @@ class ShowCode(Processor):
         start = takewhile(lambda o: o.cell_type == 'code' or '\n## ' not in f'\n{o.source}', cells)
         first = next(filter(sets_up, start), None)
         used = names_in(filter(is_shown, cells))
-        if first: used -= {o for line in imports(first) for o in brings(line)}
-        lines = dict.fromkeys(filter(None, [needed(line, used) for line in self.imports]))
-        text, package = '\n'.join(lines), get_config().lib_name.replace('-', '_')
+        package = get_config().lib_name.replace('-', '_')
         own = '\n'.join(f'from {package}.{module} import *' for module in modules(self.nb))
+        known = ast.parse(own).body + (imports(first) if first else [])
+        used -= {o for line in known for o in brings(line)}
+        lines = dict.fromkeys(filter(None, [needed(line, used) for line in self.imports]))
+        text = '\n'.join(lines)
         if first: first.source += f'\n{text}' if text else ''
         elif text: self.nb.cells.insert(2, first := mk_cell(text))
-        if first and first.source.count('\n') > 6: fold(first, 'Everything that this page imports')
+        many = 0 if is_reference(self.nb) else 6
+        if first and first.source.count('\n') > many:
+            fold(first, 'Everything that this page imports')
         if own: self.nb.cells.insert(2, mk_cell(own))
 
 
