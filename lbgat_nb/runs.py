@@ -23,8 +23,9 @@ from lbgat_nb.core import (
 from .datasets import get_dls
 from .evaluate import AutoAttack, evaluate, named_attack, versions
 from .networks import create_model, Ensemble, split_name
-from .adversarial import (
-    AdversarialTraining, check_mixing, mse, Objective, RobustAccuracy, schedules, smooth_labels)
+from lbgat_nb.adversarial import (
+    AdversarialTraining, check_mixing, mse, Objective, paper_sgd, RobustAccuracy, schedules,
+    smooth_labels)
 from .averages import AveragedWeights, average_metrics
 from .attacks import NFGSM
 from .augmentation import named_augment
@@ -909,7 +910,8 @@ class Run:
                                      attack=attack, grow=s.grow, seed=s.seed, verbose=self.verbose)
         metrics = [accuracy, RobustAccuracy(eps=s.eps)]
         if s.average is not None: metrics += average_metrics(s.eps)
-        learn = Learner(self.dls, robust, metrics=metrics, cbs=[method, *more_callbacks(s)])
+        learn = Learner(self.dls, robust, opt_func=paper_sgd, lr=s.lr, wd_bn_bias=True,
+                        metrics=metrics, cbs=[method, *more_callbacks(s)])
         return dict(fp32=noop, bf16=Learner.to_bf16, fp16=Learner.to_fp16)[s.precision](learn)
 
     @property
