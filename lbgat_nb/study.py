@@ -100,7 +100,8 @@ def _wider(k):
             **{f'{m} (width ×{k})': replace(tuned(m), start=f'natural ×{k}') for m in _short}}
 
 def _with(method, **things):
-    return {f'{method} + {name}': _tuned(method, epochs=8, lr=_rates[method], seeds=2, **given)
+    usual = dict(epochs=8, lr=_rates[method], seeds=2)
+    return {f'{method} + {name}': _tuned(method, **{**usual, **given})
             for name,given in things.items()}
 
 _things = {'AWP':dict(awp=0.005, awp_from=0), 'averages':dict(average=0.95),
@@ -125,11 +126,12 @@ study_parts = dict(digits=Part(
         **_wider(2), **_wider(4),
         **_early(2), **_early(5),
         **_from_scratch(28),
-        **(_extras := {**_with('AT', smoothing=dict(smooth=0.1)),
+        **(_extras := {**_with('AT', smoothing=dict(smooth=0.1, seeds=3)),
                        **_with('TRADES α=1', **_things),
                        **_with('BGAT', **_things, **{f'guidance ×{k:g}': dict(guide=k)
                                                      for k in (0.2,5.)}),
-                       **_with('LBGAT', AdaGAT=dict(method='adagat'), **{'β=5':dict(beta=5.)})}),
+                       **_with('LBGAT', AdaGAT=dict(method='adagat', seeds=3),
+                               **{'β=5':dict(beta=5., seeds=3)})}),
     }, hard=(*_short,*_extras), n_autoattack=200))
 
 # %% ../nbs/75b_study.ipynb #bf0d9a0e
@@ -186,7 +188,7 @@ def study_folder(
     root:str|Path='runs/study', # Where all of them are kept
 ) -> Path:
     "The folder of one training of the study"
-    for old,new in {'α=':'', '×':'x', '(':'', ')':'', '+ ':'', ' ':'-'}.items():
+    for old,new in {'α=':'', 'β=':'beta', '×':'x', '(':'', ')':'', '+ ':'', ' ':'-'}.items():
         training = training.replace(old, new)
     return Path(root)/part/f'{training.lower()}-seed{seed}'
 
