@@ -529,12 +529,17 @@ def _run(which, scale, root, progress, download):
 
 def _study(table, run, root, progress, download):
     import torch
+    from lbgat_nb.core import InputError
     from lbgat_nb.runs import Run
     from lbgat_nb.study import (run_study, study_folder, study_settings, study_table,
                                 study_trainings)
     todo,threads = study_trainings(run) if run else [],torch.get_num_threads()
-    data = {o[0]: Run(study_settings(*o, root), study_folder(*o, root), download=download).dls
-            for o in {o[0]: o for o in todo}.values()}   # are they there?
+    def load(part, *o):
+        run = Run(study_settings(part, *o, root), study_folder(part, *o, root), download=download)
+        try: return run.dls
+        except InputError as e:
+            raise InputError(f"{e}. tools/study_data.py makes the study's images") from None
+    data = {o[0]: load(*o) for o in {o[0]: o for o in todo}.values()}   # are they there?
     for part,training,seed in todo:
         print(f'{part}/{training}, seed {seed}', flush=True)
         torch.set_num_threads(threads)
