@@ -1,4 +1,5 @@
 __version__ = "0.0.1"
 
 import warnings
-warnings.filterwarnings('ignore', '`torch.jit.script` is deprecated', FutureWarning)   # raised by fastai on import
+# raised by fastai on import
+warnings.filterwarnings('ignore', '`torch.jit.script` is deprecated', FutureWarning)

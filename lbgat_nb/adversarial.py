@@ -1,4 +1,4 @@
-"""Train on the worst image in the ball: what that gains under attack, and what it costs on clean images
+"""Train on the worst image in the ball: what that gains under attack, and costs on clean images
 
 Docs: https://lbgat-nb.github.io/lbgat-nb/adversarial_training.html.md"""
 

@@ -1,4 +1,4 @@
-"""Adversarial weight perturbation computes each gradient at the worst weights nearby, not only at the worst images
+"""Each gradient is computed at the worst weights nearby, not only at the worst images
 
 Docs: https://lbgat-nb.github.io/lbgat-nb/weight_perturbation.html.md"""
 

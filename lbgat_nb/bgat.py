@@ -1,4 +1,4 @@
-"""Ask the robust model, on the attacked image, for the logits that a natural model gives to the clean one
+"""Ask the robust model, on attacked images, for the logits of a natural model on the clean ones
 
 Docs: https://lbgat-nb.github.io/lbgat-nb/bgat.html.md"""
 

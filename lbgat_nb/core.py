@@ -1,4 +1,4 @@
-"""Checks of what a user passes in, random numbers by key, files that are written at once, and blocks that leave a model as it was
+"""Checks of what comes in, random numbers by key, files written at once, models left as they were
 
 Docs: https://lbgat-nb.github.io/lbgat-nb/core.html.md"""
 

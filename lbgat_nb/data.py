@@ -1,4 +1,4 @@
-"""Images as one tensor of bytes, cut into batches of pixels in [0,1], with every random choice keyed
+"""Images as one tensor of bytes, cut into batches of pixels in [0,1], every random choice keyed
 
 Docs: https://lbgat-nb.github.io/lbgat-nb/data.html.md"""
 

@@ -1,4 +1,4 @@
-"""Fetch an archive and unpack it, so that nothing unfinished, damaged or hostile is ever taken for a data set
+"""Fetch an archive and unpack it; nothing unfinished, damaged or hostile passes for a data set
 
 Docs: https://lbgat-nb.github.io/lbgat-nb/download.html.md"""
 

@@ -1,4 +1,4 @@
-"""How robustness is measured: three ways to count, PGD-20, CW-20, AutoAttack, and how far a number can be trusted
+"""Three ways to count, PGD-20, CW-20, AutoAttack, and how far a number can be trusted
 
 Docs: https://lbgat-nb.github.io/lbgat-nb/evaluation.html.md"""
 

@@ -319,8 +319,8 @@ def plot_examples(
 
 # %% ../nbs/73_figures.ipynb #479d6b4d
 def plot_eps(
-    # A row for each point: columns `model`, `eps` in pixel units, `accuracy` in percent; optional: its
-    # interval, `lo` and `hi`
+    # A row for each point: columns `model`, `eps` in pixel units, `accuracy` in percent; optional:
+    # its interval, `lo` and `hi`
     table:pd.DataFrame,
     eps_train:float|None=None,  # The ε of training, marked by a line; none if None
     attack:str='PGD-20',        # What the accuracy was measured with

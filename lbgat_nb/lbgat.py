@@ -1,4 +1,4 @@
-"""The natural model learns along with the robust one, and settles for answers that the robust one can give
+"""The natural model learns along, and settles for answers that the robust one can give
 
 Docs: https://lbgat-nb.github.io/lbgat-nb/lbgat.html.md"""
 

@@ -1,4 +1,4 @@
-"""Guidance combined with ALP and TRADES, the paper's two ablations, and every method as a point: clean accuracy against robust accuracy
+"""Guidance with ALP and TRADES, two ablations, and every method as a point in one picture
 
 Docs: https://lbgat-nb.github.io/lbgat-nb/combinations.html.md"""
 

@@ -74,7 +74,7 @@ class Row:
         seed:int=0,                 # Seed of the run
         **kwargs,                   # For `Run`: `progress`, `download`, `dls`
     ) -> PaperRun:
-        "The run that trains the model of the row, in the folder of that model. Nothing is done yet."
+        "The run that trains the model of the row, in the folder of that model; nothing is done yet"
         if self.reference:
             raise InputError(f"Row {self.id} is another paper's result, which this library can't "
                              "run: choose a row that isn't marked as reference")

@@ -1,4 +1,4 @@
-"""Settings that are known to go together, by name, each with its source and what was published for it
+"""Settings that go together, by name, each with its source and what was published for it
 
 Docs: https://lbgat-nb.github.io/lbgat-nb/recipes.html.md"""
 

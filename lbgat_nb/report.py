@@ -1,4 +1,4 @@
-"""Every table and figure of the paper with our results in it, and a paired test of each of the paper's claims
+"""Every table and figure of the paper with our results, and a paired test of each of its claims
 
 Docs: https://lbgat-nb.github.io/lbgat-nb/report.html.md"""
 

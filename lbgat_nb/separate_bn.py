@@ -1,4 +1,4 @@
-"""One network with two sets of batch-norm layers, one for clean images and one for adversarial examples
+"""One network with two sets of batch-norm layers, for clean images and for adversarial examples
 
 Docs: https://lbgat-nb.github.io/lbgat-nb/separate_bn.html.md"""
 

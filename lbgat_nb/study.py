@@ -1,4 +1,4 @@
-"""The trainings that the study of where the method pays consists of, and how its curves are compared
+"""The trainings of the study of where the method pays, and how its curves are compared
 
 Docs: https://lbgat-nb.github.io/lbgat-nb/study.html.md"""
 

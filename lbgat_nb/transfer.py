@@ -167,7 +167,8 @@ def plot_transfer(
         if source in table.columns:
             at = list(table.columns).index(source), row
             ax.add_patch(plt.Rectangle(at, 1, 1, fill=False, ec='crimson', lw=2.5, clip_on=False))
-    ax.set(xlabel='target: the network that is tested', ylabel='source: the network attacked', title=title)
+    ax.set(xlabel='target: the network that is tested', ylabel='source: the network attacked',
+           title=title)
     ax.tick_params(axis='y', rotation=0)
     fig.tight_layout()
     return fig
